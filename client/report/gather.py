@@ -10,7 +10,7 @@ from stepsweep.bucket.plans import Plan
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.stores import Home
 from stepsweep.client.archive.recorded import Archive
-from stepsweep.client.clouds.cloud import SPEC_FILE, Cloud
+from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.interpreter import hint_of
 from stepsweep.client.clouds.trainers import remembered
 from stepsweep.client.deployment import explained
@@ -74,17 +74,18 @@ def _trainer(cloud: Cloud, sweep: str) -> TrainerCommand:
     had = remembered(cloud.directory, sweep)
     if had is None:
         return TrainerCommand()
+    contained = ("--container",) if had.container else ()
     if had.place is None:
-        return TrainerCommand(entrypoint=("python", "-m", "stepsweep.trainer"), can_run=True)
+        return TrainerCommand(entrypoint=("python", "-m", "stepsweep.trainer"), options=contained, can_run=True)
     try:
         script = script_of(had.place)
     except InvalidInput:
         return TrainerCommand()
+    options = ("--trainer", str(had.place), *contained)
     if script is None:
-        return TrainerCommand(options=("--trainer", str(had.place)), can_run=True)
+        return TrainerCommand(options=options, can_run=True)
     place = f"{shlex.join(['cd', str(script.folder)])} && "
-    can_run = (script.folder / SPEC_FILE).is_file()
-    return TrainerCommand(entrypoint=script.started_by, place=place, can_run=can_run)
+    return TrainerCommand(entrypoint=script.started_by, options=options, place=place, can_run=True)
 
 
 def _winner(standing: Standing, plan: Plan | None) -> Trial | None:

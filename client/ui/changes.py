@@ -13,11 +13,12 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from stepsweep.client.clouds.which_trainer import with_script, with_trainer_of
 from stepsweep.client.operations.noting import NoteChanged, write_note
 from stepsweep.client.operations.warming import check_warm_start
-from stepsweep.client.specs.asked import brief_document, checked, default_name
+from stepsweep.client.specs.asked import checked, default_name
 from stepsweep.client.specs.command import not_told
 from stepsweep.client.specs.document import spec_document
 from stepsweep.client.ui.pages import Pages
 from stepsweep.client.ui.watches import Watches, checked_name, name_of
+from stepsweep.contract.brief import brief_document
 from stepsweep.contract.described import described
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.priority import Priority, fault_of

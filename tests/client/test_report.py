@@ -218,16 +218,18 @@ def commands(recorded: RecordedCloud) -> list[str]:
 
 def test_the_commands_that_reproduce_are_the_client_s_own(recorded: RecordedCloud, sweep: Sweep) -> None:
     four(recorded)
-    remember(recorded.directory, "mine", SCRIPTED, container=False)
+    remember(recorded.directory, "mine", SCRIPTED, container=True)
     resume, alone, show = commands(recorded)
     assert resume.startswith("sweep resume mine ")
     assert show.startswith("sweep show mine ")
-    words = alone.split()[2:]
-    assert words[words.index("--trainer") + 1] == str(SCRIPTED)
-    words = words[: words.index("--dir")]
-    plan = json.loads(sweep("plan", *words, "--json").stdout)
+    options, document = alone.removesuffix(" SPEC").split(" <<'SPEC' ")
+    words = options.split()
+    assert words[:6] == ["sweep", "run", "-", "--trainer", str(SCRIPTED), "--container"]
+    # Nothing of a spec file there is any of it.
+    (sweep.folder / "sweep.yaml").write_text("parameters: {lr: [7]}\nepochs: 9\nsearch: {method: random, trials: 4}")
+    plan = json.loads(sweep("plan", *words[2 : words.index("--dir")], "--json", text=document).stdout)
     assert plan["trials"] == [{"lr": 0.1, "momentum": 0.9}]
-    assert plan["spec"]["epochs"] == 3
+    assert (plan["spec"]["epochs"], plan["spec"]["name"]) == (3, "mine-winner")
 
 
 def test_a_script_is_reproduced_in_its_folder_and_an_unknown_trainer_not_at_all(
@@ -238,9 +240,10 @@ def test_a_script_is_reproduced_in_its_folder_and_an_unknown_trainer_not_at_all(
     assert len(commands(recorded)) == 2
     script = Script(folder=tmp_path, entrypoint=("stepsweep-trial", "--", "python", "fit.py", "{args}"))
     remember(recorded.directory, "mine", script.written(tmp_path / "scripts"), container=False)
-    assert [each.split()[:4] for each in commands(recorded)][2:] == [["cd", str(tmp_path), "&&", "stepsweep-trial"]]
-    (tmp_path / "sweep.yaml").write_text("command: python fit.py\n")
-    assert commands(recorded)[1].startswith(f"cd {tmp_path} && sweep run --set lr=0.1 ")
+    file = script.written(tmp_path / "scripts")
+    _, alone, _, job = commands(recorded)
+    assert alone.startswith(f"sweep run - --trainer {file} --dir "), "its own command, and not a spec file's"
+    assert job.split()[:4] == ["cd", str(tmp_path), "&&", "stepsweep-trial"]
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepsweep.client.specs.asked import Asked, brief_document, default_name
+from stepsweep.client.specs.asked import Asked, default_name
 from stepsweep.client.specs.document import read_spec
+from stepsweep.contract.brief import brief_document
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.space import shown

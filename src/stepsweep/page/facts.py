@@ -1,7 +1,6 @@
 """The values of a page's texts."""
 
 import json
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -9,8 +8,7 @@ from stepsweep.contract.described import printable, varying
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.output import Output
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.contract.trial import Trial
-from stepsweep.contract.words import as_word
+from stepsweep.page.alone import alone_command, job_command
 from stepsweep.page.gathered import Gathered
 
 STATES = {"FINISHED": "finished", "RUNNING": "running", "INTERRUPTED": "interrupted"}
@@ -165,23 +163,8 @@ def _commands(report: Gathered, winner: Row | None) -> list[tuple[str, str]]:
     if whose := report.files_of:
         found.append((f"The {whose}'s files", f"sweep download {spec.name}{where}"))
     if trial and trainer.can_run:
-        alone = shlex.join(["sweep", "run", *_alone(spec, trial), *trainer.options])
-        found.insert(1, ("The winner alone, trained again", f"{trainer.place}{alone}{where}"))
+        again = alone_command(spec, trial, trainer, where)
+        found.insert(1, ("The winner alone, trained again with the trainer as it is now", again))
     if trial and trainer.entrypoint:
-        words = shlex.join([*trainer.entrypoint, *trial.command()])
-        found.append(("The winner's trainer alone, with its job's arguments", f"{trainer.place}{words}"))
+        found.append(("The winner's trainer alone, with its job's arguments", job_command(spec, trial, trainer)))
     return found
-
-
-def _alone(spec: SweepSpec, trial: Trial) -> list[str]:
-    """Returns the options of `sweep run` for one trial."""
-    objective = f"{spec.objective.metric}:{spec.objective.direction.value}"
-    folds = ["--folds", str(spec.folds)] if spec.folds else []
-    repeats = ["--repeats", str(spec.repeats)] if spec.repeats > 1 else []
-    given = [("--set", name, value) for name, value in trial.params.items()]
-    given += [("--fixed", name, value) for name, value in spec.fixed.items()]
-    words = [word for option, name, value in given for word in (option, f"{name}={as_word(value)}")]
-    return [
-        *words, *folds, *repeats, "--epochs", str(trial.epochs), "--seed", str(spec.seed), "--objective", objective,
-        "--name", f"{spec.name[:70]}-winner", "--fresh",
-    ]  # fmt: skip
