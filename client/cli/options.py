@@ -186,7 +186,7 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
         metavar="NAME",
         multiple=True,
         help="A secret variable of every trial: of the shell on this machine, of the stack on AWS. Its value is kept "
-        "nowhere.",
+        "nowhere, unless the script prints it.",
     )
     @click.option(
         "--artifact",

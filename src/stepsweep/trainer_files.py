@@ -1,5 +1,6 @@
 """Selects what a trainer consists of: the same files for its image, its hash, and its local copies."""
 
+import errno
 import hashlib
 import os
 import posixpath
@@ -152,15 +153,27 @@ def script_files(script: Script) -> list[Path]:
     runs_notebook = any(NOTEBOOK in word for word in script.entrypoint)
     first = () if runs_notebook else _git_patterns([f"*{NOTEBOOK}"])
     found = _chosen(folder, [*first, *patterns, *_git_patterns(never)], ignore_file=own or GIT_IGNORE_FILE)
-    home = folder.resolve()
+    links = (name for name in found if (folder / name).is_symlink())
     if faults := [
-        f"{name}: is a link to {(folder / name).readlink()}, outside the project, which trials would share, "
-        "or not find; name it in `data`"
-        for name in found
-        if (folder / name).is_symlink() and home not in (folder / name).resolve().parents
+        f"{name}: is a link to {(folder / name).readlink()}, {why}"
+        for name in links
+        if (why := _fault_of_link(folder, name))
     ]:
         raise InvalidInput(faults)
     return found
+
+
+def _fault_of_link(folder: Path, name: Path) -> str:
+    """Returns why a trial could not follow a link of a project in its copy; an empty text if it could."""
+    link = folder / name
+    try:
+        link.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "which leads back to itself; remove it"
+    if link.resolve().is_relative_to(folder.resolve()):
+        return ""
+    return "outside the project, which trials would share, or not find; name it in `data`"
 
 
 def _chosen(folder: Path, patterns: Sequence[pathspec.Pattern], *, ignore_file: str) -> list[Path]:

@@ -475,3 +475,12 @@ def test_the_folder_of_the_embedded_cloud_is_an_option_or_a_variable(sweep: Swee
     by_option = sweep("show", "x", "--dir", str(tmp_path / "mine"))
     assert faults(by_variable, 2) == faults(by_option, 2)
     assert str(tmp_path / "mine") in by_option.stderr
+
+
+def test_ctrl_c_while_the_command_is_imported_or_ends_is_told_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt")
+    ended = subprocess.run(
+        [sys.executable, "-m", "stepsweep", "list"], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env=Sweep(folder=tmp_path).environment({"PYTHONPATH": str(tmp_path)}),
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "sweep: interrupted\n")

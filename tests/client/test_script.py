@@ -528,11 +528,15 @@ def test_a_link_that_leaves_the_project_is_refused_unless_it_is_data(project: Pa
     outside.mkdir()
     (project / "ext").symlink_to(outside)
     (project / "own.py").symlink_to("train.py")
+    (project / "here").symlink_to(".")
+    (project / "loop").symlink_to("loop")
     with pytest.raises(InvalidInput) as raised:
         contents(script(project, command="python train.py").written(project / ".stepsweep"))
     assert raised.value.faults == (
         f"ext: is a link to {outside}, outside the project, which trials would share, or not find; name it in `data`",
+        "loop: is a link to loop, which leads back to itself; remove it",
     )
+    (project / "loop").unlink()
     named = contents(script(project, command="python train.py", data="ext").written(project / ".stepsweep"))
     assert named[Path("ext")] == Link(outside)
-    assert Path("own.py") in named
+    assert {Path("own.py"), Path("here")} <= named.keys()

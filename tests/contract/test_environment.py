@@ -51,13 +51,49 @@ def test_what_no_trial_can_be_given_is_a_fault(name: str, value: object, fault: 
         ("HF_TOKEN", "s3cr3t"),
         ("db_password", "s3cr3t"),
         ("MYSECRET", "s3cr3t"),
-        ("DATABASE_URL", "postgres://me:s3cr3t@db/x"),
+        ("GH_PAT", "s3cr3t"),
     ],
 )
-def test_what_looks_like_a_secret_is_refused_and_not_repeated(name: str, value: str) -> None:
+def test_a_variable_that_is_named_like_a_secret_is_refused_and_not_repeated(name: str, value: str) -> None:
     (fault,) = faults(environment={name: value})
     assert fault.startswith(f"environment.{name}: looks like a secret")
-    assert "s3cr3t" not in fault
+    assert value not in fault
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "postgres://me:s3cr3t@db/x", "Bearer abcdefgh12", "AKIAIOSFODNN7EXAMPLE", f"ghp_{'x' * 36}",
+        f"github_pat_{'x' * 30}", f"glpat-{'x' * 20}", f"hf_{'x' * 34}", f"sk-proj-{'x' * 40}", "xoxb-1234567890-x",
+        "-----BEGIN RSA PRIVATE KEY-----",
+    ],
+)  # fmt: skip
+def test_a_value_with_the_form_of_a_secret_is_refused_in_variables_and_options_and_not_repeated(value: str) -> None:
+    for fields in (
+        {"environment": {"A": value}},
+        {"fixed": {"a": f"x={value}"}},
+        {"parameters": {"a": [1, f"x={value}"]}},
+    ):
+        (fault,) = faults(**fields)
+        assert "looks like a secret" in fault
+        assert value not in fault
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://host/a@b",
+        "s3://bucket/key",
+        "sk-learn",
+        "hf_model",
+        "Bearer",
+        "ASIAN",
+        "ghp_short",
+        "task-classification-of-20-kinds",
+    ],
+)
+def test_a_value_that_only_resembles_a_secret_is_taken(value: str) -> None:
+    assert parse(environment={"A": value}, fixed={"a": value}).fixed == {"a": value}
 
 
 @pytest.mark.parametrize("name", ["TOKENIZERS_PARALLELISM", "MAX_TOKENS", "KEYRING", "PASSES", "MONKEY"])

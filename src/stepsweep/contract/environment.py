@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
+from stepsweep.contract.secret_forms import has_form_of_secret
 from stepsweep.contract.space import MAX_INTEGER, shown
 
 MAX_VARIABLES = 50
@@ -18,9 +19,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 _OURS = re.compile(r"(?i:STEPSWEEP_|AWS_)")
 _OWN_FOLDERS = ("TMPDIR", "TMP", "TEMP")
 
-_SECRET_WORDS = frozenset({"KEY", "PASS", "PASSPHRASE", "PWD"})
+_SECRET_WORDS = frozenset({"AUTHORIZATION", "KEY", "PASS", "PASSPHRASE", "PAT", "PWD"})
 _SECRET_ENDS = ("APIKEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "CREDENTIALS")
-_LOGIN = re.compile(r"://[^/@\s]+:[^/@\s]+@")
 
 
 def environment_faults(raw: object) -> Iterator[str]:
@@ -95,7 +95,7 @@ def _value_fault(name: str, value: object) -> str | None:
         return "is empty, and Batch drops empty variables; give it a value, or leave it out"
     if len(text) > MAX_VALUE or not text.isprintable():
         return f"must be 1 to {MAX_VALUE} printable characters on one line, got {len(text)}"
-    if looks_secret(name) or _LOGIN.search(text):
+    if looks_secret(name) or has_form_of_secret(text):
         return (
             "looks like a secret, and everybody who sees the sweep could read it, in its spec, in S3 and in the "
             "console; name it in `secrets` (--secret) instead, without its value"

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any, TypeAlias, TypeGuard
 
 from stepsweep.contract.numbers import meant_by, readable_as_number
+from stepsweep.contract.secret_forms import has_form_of_secret
 
 Value: TypeAlias = "bool | int | float | str | tuple[Value, ...] | None"
 """One value of one parameter. Numbers are finite. A float without a fraction becomes an int: JSON tools convert 1 and
@@ -59,6 +60,11 @@ def parse_value(raw: object, *, depth: int = 0) -> Value:
                 why = "an option" if raw.startswith("-") else "a parameter of its own"
                 taker = "a trainer" if raw.startswith("-") else "Batch"
                 raise ValueError(f"must not begin as {shown(raw)} does, since {taker} may take it for {why}")
+            if has_form_of_secret(raw):
+                raise ValueError(
+                    "looks like a secret, and everybody who sees the sweep could read it; give it in a variable that "
+                    "`secrets` (--secret) names, and let the script read that"
+                )
             return raw
         case list() | tuple():
             if len(raw) > MAX_ITEMS or depth == MAX_DEPTH:
