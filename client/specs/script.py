@@ -10,15 +10,14 @@ from typing import Any
 
 from stepsweep.client.specs.arguments import arguments_of, config_of, kit_options
 from stepsweep.client.specs.command import Command
-from stepsweep.client.specs.other_specs import other_specs, pattern_of
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.space import shown
+from stepsweep.spec_files import FIELDS_OF_SCRIPT, pattern_of, spec_files
 from stepsweep.trainer_script import Script
 from stepsweep.trial.command import ARGS, PLACEHOLDER
 
-FIELDS = ("command", "python", "metrics", "arguments", "data")
-"""Fields of the spec file that only the client reads; the input of an execution has none of them."""
+FIELDS = FIELDS_OF_SCRIPT
 
 ENVIRONMENTS = (".venv", "venv")
 """Where projects usually keep their virtual environment."""
@@ -79,8 +78,9 @@ def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[
     takes_all = ARGS in words or not named or config is not None
     if takes_all and ARGS not in words:
         words.append(ARGS)
-    own = [] if file is None else [pattern_of(os.path.relpath(file, folder))]
-    others = other_specs(folder, FIELDS, words=[*words, *(config[:1] if config else ()), *data])
+    name = None if file is None else os.path.relpath(file, folder)
+    # As one of the folder's specs it is left out anyway, and all of them have the same script.
+    own = [pattern_of(name)] if name is not None and name not in spec_files(folder) else []
     script = Script(
         folder=folder,
         entrypoint=(
@@ -93,7 +93,7 @@ def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[
         ),
         python=str(python) if python else None,
         data=tuple(data),
-        left_out=(*sorted({*own, *others}), *OTHER_SPECS, *file_of_metrics),
+        left_out=(*own, *OTHER_SPECS, *file_of_metrics),
     )
     if lost := [name for name in ("epochs", "seed") if asked.get(name) and not script.has_place_for(name)]:
         raise InvalidInput(

@@ -14,6 +14,7 @@ import pathspec
 
 from stepsweep.contract.artifacts import DOWNLOADED
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.spec_files import pattern_of, spec_files
 from stepsweep.trainer_script import Script, script_of
 
 MAX_BYTES = 200 * 1000**2
@@ -140,8 +141,9 @@ def trainer_files(folder: Path) -> list[Path]:
 def script_files(script: Script) -> list[Path]:
     """Returns the files and symbolic links of a script's project that count, relative to its folder and sorted.
 
-    Those that `.dockerignore` leaves, or `.gitignore` where there is no `.dockerignore`; never data, `NOTES`, `TRACKED`
-    and what the script itself leaves out; a `NOTEBOOK` only if the command or a pattern names it.
+    Those that `.dockerignore` leaves, or `.gitignore` where there is no `.dockerignore`; never data, `NOTES`,
+    `TRACKED`, the folder's specs and what the script itself leaves out; a `NOTEBOOK` only if the command or a pattern
+    names it.
 
     Raises:
         InvalidInput: they are larger than `MAX_BYTES`, or a link among them leaves the project.
@@ -149,7 +151,8 @@ def script_files(script: Script) -> list[Path]:
     folder = script.folder
     own = _docker_ignore_file(folder)
     patterns = _docker_patterns(folder, own) if own else _git_patterns(_lines(folder / GIT_IGNORE_FILE))
-    never = [*NOTES, *TRACKED, *script.left_out, *(f"/{name}" for name in script.data)]
+    specs = map(pattern_of, spec_files(folder, words=[*script.entrypoint, *script.data]))
+    never = [*NOTES, *TRACKED, *specs, *script.left_out, *(f"/{name}" for name in script.data)]
     runs_notebook = any(NOTEBOOK in word for word in script.entrypoint)
     first = () if runs_notebook else _git_patterns([f"*{NOTEBOOK}"])
     found = _chosen(folder, [*first, *patterns, *_git_patterns(never)], ignore_file=own or GIT_IGNORE_FILE)

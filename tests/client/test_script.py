@@ -421,6 +421,10 @@ def test_notebooks_and_other_specs_are_no_part_of_a_trainer(project: Path) -> No
         for name in ("a.json", "b.yaml", "c [1].yml")
     ]
     assert all(each and [str(name) for name in contents(each)] == own for each in by_file)
+    assert len(set(by_file)) == 1, "they share a cloud"
+    (project / "g.yaml").write_text("command: python train.py\nparameters: {lr: [1]}\n")
+    assert by_file[0] is not None
+    assert [str(name) for name in contents(by_file[0])] == own, "of a sweep that is resumed"
     assert there(command="python train.py --config b.yaml") == sorted([*own, "b.yaml"])
     assert there(data=["a.json"]) == sorted([*own, "a.json"])
     assert there(command="papermill look.ipynb {args}") == sorted([*own, "look.ipynb", "sub/look.ipynb"])
@@ -430,9 +434,9 @@ def test_notebooks_and_other_specs_are_no_part_of_a_trainer(project: Path) -> No
 
 def test_a_spec_that_gets_a_script_s_options_is_the_script_s(project: Path) -> None:
     (project / "b.yaml").write_text("command: python train.py\nbudget_usd: 1\nparameters: {}\n")
-    assert "/b.yaml" in script(project, command="python train.py").left_out
+    assert Path("b.yaml") not in contents(script(project, command="python train.py"))
     found = script(project, command="python train.py", arguments={"file": "b.yaml"}, parameters={"budget_usd": [1]})
-    assert "/b.yaml" not in found.left_out
+    assert Path("b.yaml") in contents(found)
 
 
 def test_a_script_s_file_is_whole_while_it_is_written_again(project: Path) -> None:

@@ -36,6 +36,7 @@ SOURCES = (
     "statemachine/*.lock",
     "stack/**/*.py",
     "trainer/**/*",
+    "spec_files.py",
     "stack_config.py",
     "stack_values.py",
     "trainer_files.py",
