@@ -212,7 +212,10 @@ def _check_planned_trainer(bucket: Bucket, spec: SweepSpec, trainer: Trainer) ->
         earlier = RoundPlan.from_json(document, where=key) if document is not None else None
     except InvalidDocument as error:
         raise InvalidSweep(
-            [f"name: the plan of the sweep {shown(spec.name)} cannot be read ({error}); choose another name"]
+            [
+                f"name: the plan of the sweep {shown(spec.name)} cannot be read ({error}); delete this object, and the "
+                "sweep is planned anew, or choose another name"
+            ]
         ) from None
     if earlier is not None:
         check_trainer(spec, then=Trainer(version=earlier.trainer_version, name=earlier.trainer_name), now=trainer)

@@ -11,7 +11,7 @@ from stepsweep.bucket.stores import Home, Store
 from stepsweep.client.archive.executions import of_sweep
 from stepsweep.client.deployment import explained
 from stepsweep.contract.endings import Ending
-from stepsweep.contract.errors import InvalidDocument, InvalidInput
+from stepsweep.contract.errors import InvalidDocument, InvalidInput, LostRecord
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import Metrics
@@ -153,6 +153,11 @@ class Archive:
         try:
             with explained():
                 yield
+        except LostRecord as error:
+            raise InvalidDocument(
+                f"the sweep {name} cannot be read: {self.objects}/{error}; bring this file back from a copy, or delete "
+                f"what is left of it and write it anew with `sweep resume {name}`, which repeats no finished trial"
+            ) from error
         except InvalidDocument as error:
             raise InvalidDocument(
                 f"the sweep {name} cannot be read: {self.objects}/{error}; bring this file back from a copy, or remove "

@@ -18,7 +18,7 @@ from stepsweep.bucket.search_log import SearchLog
 from stepsweep.bucket.stores import FolderStore
 from stepsweep.contract import keys
 from stepsweep.contract.cost import Rates
-from stepsweep.contract.errors import InvalidDocument
+from stepsweep.contract.errors import InvalidDocument, LostRecord
 from stepsweep.contract.events import TaskEnd
 from stepsweep.contract.free_running import answer
 from stepsweep.contract.means import StackJob
@@ -431,6 +431,9 @@ class TestFreeRunning:
         assert output is not None
         assert output.winner is not None
         assert output.winner.params == {"lr": 0.2}
+        (recorded.directory / "s3" / "bucket" / keys.free_results_key("mine")).unlink()
+        with pytest.raises(LostRecord, match=f"^{keys.free_results_key('mine')}: is missing$"):
+            records.leaderboard(spec)
 
     def test_of_two_who_write_at_once_one_is_heard_and_the_other_reads_that(
         self, recorded: RecordedCloud, log: SearchLog

@@ -152,6 +152,28 @@ def test_a_damaged_record_is_named_and_the_other_sweeps_are_there(
         read_all(archive, "bad")
 
 
+@pytest.mark.parametrize("file", ["winner.json", "round-0/results.json", "round-0/plan.json", "round-0/to-run.json"])
+def test_a_finished_sweep_that_lacks_a_record_has_no_empty_results_and_a_resume_helps(
+    sweep: Sweep, good_and_bad: RecordedCloud, file: str
+) -> None:
+    (folder,) = good_and_bad.directory.glob("s3/*")
+    archive = Archive(FolderStore(folder), objects=folder)
+    (folder / "sweeps" / "bad" / file).unlink()
+
+    shown = sweep("show", "bad", "--dir", str(good_and_bad.directory))
+
+    fault = f"the sweep bad cannot be read: {folder}/sweeps/bad/{file}: is missing; bring this file back from a copy"
+    remedy = "write it anew with `sweep resume bad`, which repeats no finished trial"
+    assert (shown.returncode, shown.stdout) == (1, "")
+    assert shown.stderr == f"sweep: {fault}, or delete what is left of it and {remedy}\n"
+    (listed,) = entries_of(archive, [], ["bad"])
+    # Of a sweep that has a winner the list reads no other of these.
+    assert (listed.status == "UNREADABLE") is (file == "winner.json")
+    good_and_bad.planned("bad", {"lr": [0.1, 0.2]}, execution="execution-2")
+    good_and_bad.reduced("bad")
+    read_all(archive, "bad")
+
+
 def test_what_to_do_about_a_damaged_record_is_said_and_helps(sweep: Sweep, good_and_bad: RecordedCloud) -> None:
     where = ("--dir", str(good_and_bad.directory))
     good_and_bad.bucket.put("sweeps/bad/spec.json", b"", "application/json")

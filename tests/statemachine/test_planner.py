@@ -239,7 +239,7 @@ class TestResume:
         cloud.bucket.put(keys.plan_key("s", 0), b"{", "application/json")
         fault = cloud.plan(SPEC)["fault"]
         assert fault.startswith(f'name: the plan of the sweep "s" cannot be read ({keys.plan_key("s", 0)}')
-        assert fault.endswith("); choose another name")
+        assert fault.endswith("); delete this object, and the sweep is planned anew, or choose another name")
 
     def test_a_fresh_sweep_that_is_started_again_goes_on_where_it_was(self, cloud: Cloud) -> None:
         cloud.plan({**SPEC, "fresh": True})

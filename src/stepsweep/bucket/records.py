@@ -2,15 +2,17 @@
 
 import contextlib
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from stepsweep.bucket import notes
 from stepsweep.bucket.job_logs import LastLines, with_last_lines
 from stepsweep.bucket.latest import latest_of
 from stepsweep.bucket.outcomes import recorded
 from stepsweep.bucket.plans import Plan, plan_of_state
-from stepsweep.bucket.s3 import as_json, document_of, for_all
+from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.search_log import state_at
 from stepsweep.bucket.stores import Store
 from stepsweep.bucket.trial_files import TrialFiles
@@ -18,11 +20,10 @@ from stepsweep.bucket.trials import Read, read_result
 from stepsweep.contract import endings, keys
 from stepsweep.contract.documents import Latest, RoundPlan, RoundResults, items_from_json
 from stepsweep.contract.endings import Ending
-from stepsweep.contract.errors import InvalidDocument, InvalidSweep
+from stepsweep.contract.errors import InvalidDocument, InvalidSweep, LostRecord
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.leaderboard import Row, rows_of
-from stepsweep.contract.note import MAX_BYTES as MAX_NOTE_BYTES
-from stepsweep.contract.note import NO_NOTE, Note
+from stepsweep.contract.note import Note
 from stepsweep.contract.output import Output
 from stepsweep.contract.results import Result
 from stepsweep.contract.space import key_of
@@ -47,6 +48,15 @@ class Known:
 
     results: dict[tuple[str, int], Result] = field(default_factory=dict)
     rounds: dict[str, tuple[Result, ...]] = field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def _written_anew() -> Iterator[None]:
+    """Marks the errors of records that a resumed sweep writes anew."""
+    try:
+        yield
+    except InvalidDocument as error:
+        raise LostRecord(str(error)) from error
 
 
 class Records:
@@ -83,6 +93,7 @@ class Records:
     def objects(self, sweep: str) -> Objects:
         return self._store.listed(keys.sweep_prefix(sweep))
 
+    @_written_anew()
     def latest(self, sweep: str) -> Latest | None:
         """Returns the execution that planned last; None if none has planned."""
         return latest_of(self._store, sweep)
@@ -102,6 +113,7 @@ class Records:
         state = state_at(self._store, spec.name, self.objects(spec.name))
         return None if state is None else plan_of_state(state.ended() if state.ended_by else state)
 
+    @_written_anew()
     def plan_of(self, spec: SweepSpec, number: int, *, execution: str) -> Plan:
         """Returns the plan of a round.
 
@@ -112,8 +124,8 @@ class Records:
         if last and (last.spec.name, last.round_number, last.execution) == (spec.name, number, execution):
             return last
         plan_key, items_key = keys.plan_key(spec.name, number), keys.to_run_key(spec.name, number)
-        planned = RoundPlan.from_json(self._store.get_json(plan_key), where=plan_key)
-        items = items_from_json(self._store.get_json(items_key), where=items_key)
+        planned = RoundPlan.from_json(self._there(plan_key), where=plan_key)
+        items = items_from_json(self._there(items_key), where=items_key)
         plan = Plan(
             spec=spec,
             round_number=number,
@@ -161,6 +173,7 @@ class Records:
         results = with_last_lines(self.results(plan, self.finished(plan, objects)), last_lines)
         return rows_of(results, plan.spec)
 
+    @_written_anew()
     def leaderboard(self, spec: SweepSpec) -> list[Row]:
         """Returns the leaderboard after the latest planned round or leg; empty if that has no results yet."""
         latest = self.latest(spec.name)
@@ -169,14 +182,23 @@ class Records:
         key = keys.results_key(spec.name, latest.round_number) if spec.rounds else keys.free_results_key(spec.name)
         document = self._store.get_json(key)
         found = None if document is None else RoundResults.from_json(document, where=key)
-        return rows_of(found.results, spec) if found and found.execution == latest.execution else []
+        if found and found.execution == latest.execution:
+            return rows_of(found.results, spec)
+        if self.have_end_of(spec.name, execution=latest.execution):
+            raise InvalidDocument(f"{key}: {_lost(document)}")
+        return []
 
+    @_written_anew()
     def output(self, spec: SweepSpec, *, execution: str) -> Output | None:
         """Returns the output of an execution that was the last to find a winner or a front; None for all others."""
         key = keys.front_key(spec.name) if spec.has_front else keys.winner_key(spec.name)
         document = self._store.get_json(key)
         output = None if document is None else Output.from_json(document, where=key)
-        return output if output and output.execution == execution else None
+        if output and output.execution == execution:
+            return output
+        if self.have_end_of(spec.name, execution=execution) and any(row.rank == 1 for row in self.leaderboard(spec)):
+            raise InvalidDocument(f"{key}: {_lost(document)}")
+        return None
 
     def documents(self, sweep: str) -> dict[str, str]:
         """Returns the texts of a sweep's existing files, by file name."""
@@ -218,7 +240,8 @@ class Records:
         written = [keys.results_key(spec.name, number) for number in range(plan.round_number + 1)]
         for key in written:
             if key in objects and key not in known.rounds:
-                found = RoundResults.from_json(self._store.get_json(key), where=key)
+                with _written_anew():
+                    found = RoundResults.from_json(self._store.get_json(key), where=key)
                 if found.execution == plan.execution:
                     known.rounds[key] = found.results
         rounds = [known.rounds[key] for key in written if key in known.rounds]
@@ -244,21 +267,20 @@ class Records:
 
     def note(self, sweep: str) -> Note:
         """Returns the note of a sweep; an empty one if there is none."""
-        key = keys.note_key(sweep)
-        return _note_in(self._store.get(key, at_most=MAX_NOTE_BYTES + 1), where=key)
+        return notes.note_of(self._store, sweep)
 
     def replace_note(self, sweep: str, note: Note, *, mark: str) -> bool:
         """Writes a note in the place of the one that has this mark. Returns whether it wrote.
 
         One that cannot be read counts as empty.
         """
-        key = keys.note_key(sweep)
-        known, there = self._store.get(key), NO_NOTE
-        with contextlib.suppress(InvalidDocument):
-            there = _note_in(known, where=key)
-        if there.mark != mark:
-            return False
-        return self._store.replace(key, as_json(note.to_json()), "application/json", known=known)
+        return notes.replaced(self._store, sweep, note, mark=mark)
+
+    def _there(self, key: str) -> Any:
+        document = self._store.get_json(key)
+        if document is None:
+            raise InvalidDocument(f"{key}: {_lost(document)}")
+        return document
 
     def remove(self, sweep: str) -> int:
         """Deletes the records of a sweep, and returns the number of deleted objects."""
@@ -268,8 +290,5 @@ class Records:
         return len(names)
 
 
-def _note_in(data: bytes | None, *, where: str) -> Note:
-    """Returns the note that an object has; an empty one if there is no object."""
-    if data is not None and len(data) > MAX_NOTE_BYTES:
-        raise InvalidDocument(f"{where}: is larger than {MAX_NOTE_BYTES:,} bytes, and no note is")
-    return NO_NOTE if data is None else Note.from_json(document_of(where, data), where=where)
+def _lost(document: object) -> str:
+    return "is missing" if document is None else "is another execution's"

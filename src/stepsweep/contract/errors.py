@@ -4,6 +4,7 @@ SweepError                 every error that stepsweep raises on purpose
 ├── InvalidInput           a request is invalid; lists every fault, not only the first
 │   └── InvalidSweep       ... in the input of a sweep
 ├── InvalidDocument        a stored document breaks its schema; names the field
+│   └── LostRecord         ... or is missing, and a resumed sweep writes it anew
 └── InvalidMetrics         a metrics file breaks the contract
     └── Diverged           ... only in that its objective is not finite
 """
@@ -47,3 +48,7 @@ class Diverged(InvalidMetrics):
 
 class InvalidDocument(SweepError):
     """A stored document breaks its schema. The message names the object, the field and the value."""
+
+
+class LostRecord(InvalidDocument):
+    """A record of a sweep is missing or breaks its schema, and follows from others: a resumed sweep writes it anew."""
