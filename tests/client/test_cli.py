@@ -73,7 +73,8 @@ Options:
   --env NAME[=VALUE]            An environment variable of every trial; without a value it is the
                                 shell's. Not for secrets.
   --secret NAME                 A secret variable of every trial: of the shell on this machine, of
-                                the stack on AWS. Its value is kept nowhere.
+                                the stack on AWS. Its value is kept nowhere, unless the script
+                                prints it.
   --artifact PATTERN            Files that your script leaves in its folder, such as best.pt;
                                 `sweep download` gets the winner's.
   --epochs N                    The most epochs a trial trains.
