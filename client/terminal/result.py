@@ -13,6 +13,7 @@ from stepsweep.client.running.stopping import Stopped
 from stepsweep.client.terminal.leaderboard import MAX_ROWS, show_failures, show_leaderboard, told_apart
 from stepsweep.client.terminal.trial_table import differing
 from stepsweep.client.terminal.view import View
+from stepsweep.contract.ahead import behind, significantly_better, tested
 from stepsweep.contract.artifacts import NONE
 from stepsweep.contract.described import (
     assignments,
@@ -25,11 +26,10 @@ from stepsweep.contract.described import (
     values_text,
 )
 from stepsweep.contract.keys import leaderboard_key
-from stepsweep.contract.leaderboard import Row, without_effect
+from stepsweep.contract.leaderboard import Row, equal_to_first, without_effect
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.note import Note
 from stepsweep.contract.output import Cost, Output, Place
-from stepsweep.contract.significance import difference
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.standing import Standing
 from stepsweep.contract.words import options_line
@@ -112,7 +112,7 @@ def show_result(
             _winner(view, spec, output, output.winner, rows)
         else:
             show_front(view, spec, rows)
-        if names := without_effect(rows):
+        if names := without_effect(rows, spec):
             metrics = " and ".join(objective.metric for objective in spec.objectives)
             it = "it" if len(names) == 1 else "them"
             view.line(
@@ -185,25 +185,17 @@ def _winner(view: View, spec: SweepSpec, output: Output, winner: Place, rows: Se
     if len(devices := (output.summary or {}).get("devices") or ()) > 1:
         view.line(f"         trained on {', then '.join(map(str, devices))}, which give other last digits")
     differ = differing([row.texts for row in rows])
-    # From all rows: the execution's output has only the first ties.
-    ties = [row for row in rows if row.value == winner.value and row.trial_id != winner.trial_id]
-    if winner.n > 1:
-        _indistinguishable(view, output.ties, winner.n)
-    elif ties:
+    if winner.n > 1 and output.ties:
+        those = some([f"{assignments(tie.params)} (p {tie.p_value:.2g})" for tie in output.ties])
+        view.line(f"Ties     a t-test of the {tested(spec)} does not tell them from the winner: {those}")
+    elif winner.n > 1 and (better := significantly_better(spec, rows)):
+        view.line(f"         {better}")
+    elif winner.n == 1 and (ties := equal_to_first(rows)):  # the execution's output has only the first ties
         those = some([told_apart(tie, differ) for tie in ties])
         view.line(f"Tie      the same value, at a later epoch or later in the plan: {those}")
     elif (second := next((row for row in rows if row.rank == 2), None)) and second.value is not None:
-        distance = shown_value(abs(difference(winner.value, second.value)), digits=3)
-        value = f"{metric} {shown_value(second.value)}, {distance} behind"
+        value = f"{metric} {shown_value(second.value)}{behind(spec, rows[0], second)}"
         view.line(f"Second   {told_apart(second, differ)}  {value}")
-
-
-def _indistinguishable(view: View, ties: Sequence[Place], n: int) -> None:
-    if ties:
-        those = some([f"{assignments(tie.params)} (p {tie.p_value:.2g})" for tie in ties])
-        view.line(f"Ties     a t-test of the {n} values does not tell them from the winner: {those}")
-    else:
-        view.line(f"         significantly better than all others, by a t-test of {n} values each")
 
 
 def _pictures(view: View, spec: SweepSpec, rows: Sequence[Row], curve: Metrics | None) -> None:

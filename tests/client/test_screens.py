@@ -201,7 +201,10 @@ def with_ties(ranked: list[Row], *ties: Place) -> Output:
     return output(ranked[0], winner=winner, ties=ties, artifacts=None, summary=None, ended_by=None)
 
 
-OF_FOLDS = [replace(row, n=3, standard_error=0.0125) for row in rows([({"lr": "1"}, 0.9), ({"lr": "2"}, 0.8)])]
+OF_FOLDS = [
+    replace(row, n=3, standard_error=0.0125, each=(0.7, 0.8, 0.9))
+    for row in rows([({"lr": "1"}, 0.9), ({"lr": "2"}, 0.8)])
+]
 TIED = Place(params=OF_FOLDS[1].params, value=0.8, epoch=1, trial_id="t2", n=3, p_value=0.123)
 BEHIND = rows([({"lr": "0.1", "act": ":smile:[red]"}, 0.9), ({"lr": "0.01", "act": "relu"}, 0.8123456)])
 ENDS = [replace(row, best=(row.value or 0) + 0.05, last=(row.value or 0) - 0.05) for row in BEHIND]

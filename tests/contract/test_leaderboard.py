@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from stepsweep.contract.leaderboard import Row, without_effect
+from stepsweep.contract.spec import SweepSpec
+
+SPEC = SweepSpec.from_json({"name": "mine", "parameters": {"lr": [1]}, "epochs": 9})
 
 
 def row(params: Mapping[str, Any], value: float | None, **fields: Any) -> Row:
@@ -32,20 +35,21 @@ GRID = [{"lr": lr, "width": width} for lr in (0.1, 0.2) for width in (1, 2)]
 )
 def test_a_parameter_that_made_no_difference(values: list[float | None], names: list[str]) -> None:
     rows = [row(params, value) for params, value in zip(GRID, values, strict=True)]
-    assert without_effect(rows) == names
+    assert without_effect(rows, SPEC) == names
 
 
 def test_a_parameter_that_some_params_lack_is_compared_where_it_is() -> None:
     rows = [row({"opt": "sgd", "momentum": 0}, 0.5), row({"momentum": 9, "opt": "sgd"}, 0.5), row({"opt": "adam"}, 0.4)]
-    assert without_effect(rows) == ["momentum"]
+    assert without_effect(rows, SPEC) == ["momentum"]
 
 
 def test_all_numbers_of_a_trial_count() -> None:
-    assert without_effect([row({"lr": 1}, 0.5, best=0.5), row({"lr": 2}, 0.5, best=0.6)]) == []
+    assert without_effect([row({"lr": 1}, 0.5, best=0.5), row({"lr": 2}, 0.5, best=0.6)], SPEC) == []
     assert (
         without_effect(
-            [row({"lr": 1}, 0.5, by_objective={"a": 1, "b": 2}), row({"lr": 2}, 0.5, by_objective={"a": 1, "b": 3})]
+            [row({"lr": 1}, 0.5, by_objective={"a": 1, "b": 2}), row({"lr": 2}, 0.5, by_objective={"a": 1, "b": 3})],
+            SPEC,
         )
         == []
     )
-    assert without_effect([row({"lr": 1}, 0.5)]) == []
+    assert without_effect([row({"lr": 1}, 0.5)], SPEC) == []

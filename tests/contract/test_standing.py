@@ -44,12 +44,12 @@ def test_the_document_of_a_sweep(is_finished: bool, executions: list[str], statu
             {
                 "rank": 1, "trial_id": "lr-0.2-0", "params": {"lr": 0.2}, "value": 0.5, "epoch": 1, "best": 0.5,
                 "last": 0.25, "epochs_trained": 2, "status": "SUCCEEDED", "reason": "", "standard_error": 0.25, "n": 2,
-                "values": "0.25 0.75", "by_objective": {},
+                "values": "0.25 0.75", "by_objective": {}, "rung": 0,
             },
             {
                 "rank": None, "trial_id": "lr-0.1-0", "params": {"lr": 0.1}, "value": None, "epoch": None, "best": None,
                 "last": None, "epochs_trained": None, "status": "FAILED", "reason": "1 of 2 trials succeeded; seed 0: "
-                "no memory", "standard_error": None, "n": 2, "values": "FAILED 0.5", "by_objective": {},
+                "no memory", "standard_error": None, "n": 2, "values": "FAILED 0.5", "by_objective": {}, "rung": 0,
             },
         ],
     }  # fmt: skip
@@ -64,7 +64,7 @@ def test_the_row_of_a_single_trial_has_no_values_of_others() -> None:
     assert row.to_json() == {
         "rank": 1, "trial_id": "lr-0.1-0", "params": {"lr": 0.1}, "value": 0.5, "epoch": 1, "best": None, "last": None,
         "epochs_trained": 2, "status": "SUCCEEDED", "reason": "", "standard_error": None, "n": 1, "values": "",
-        "by_objective": {"a": 0.5, "val_loss": 7.0},
+        "by_objective": {"a": 0.5, "val_loss": 7.0}, "rung": 0,
     }  # fmt: skip
     assert (row.each, ROWS[0].each) == ((), (0.25, 0.75))
 

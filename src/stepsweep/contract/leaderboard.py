@@ -27,6 +27,7 @@ class Row:
         each: the values of the trials that succeeded, if there are several trials.
         by_objective: with several objectives each one's metric → value; empty with one, and without a value.
         names: of all parameters, those included that do not apply to these params; empty if all of them do.
+        rung: how often it was promoted; values compare on the same rung only.
     """
 
     rank: int | None
@@ -45,6 +46,7 @@ class Row:
     each: Sequence[float] = ()
     by_objective: Mapping[str, float] = field(default_factory=dict)
     names: Sequence[str] = ()
+    rung: int = 0
 
     @property
     def texts(self) -> dict[str, str]:
@@ -80,6 +82,7 @@ class Row:
             each=tuple(group.values) if several else (),
             by_objective=dict(zip([each.metric for each in spec.objectives], group.by_objective, strict=False)),
             names=tuple(spec.parameters),
+            rung=group.rung,
         )
 
 
@@ -88,14 +91,21 @@ def rows_of(results: Iterable[Result], spec: SweepSpec) -> list[Row]:
     return [Row.of(group, rank, spec) for rank, group in ranking.ranked(grouped(results), spec.objectives)]
 
 
-def without_effect(rows: Iterable[Row]) -> list[str]:
+def equal_to_first(rows: Sequence[Row]) -> list[Row]:
+    """Returns the rows below the first only by a tie-break: with the same value on the same rung."""
+    first, *others = rows
+    return [row for row in others if row.rank is not None and (row.value, row.rung) == (first.value, first.rung)]
+
+
+def without_effect(rows: Iterable[Row], spec: SweepSpec) -> list[str]:
     """Returns the parameters that made no difference, to the last digit: the trainer may not read them.
 
     Such a parameter has several values among params that are alike otherwise, and all of these have the same numbers.
+    `the fold` and `the seed` are among them if all params have the same value with each.
     """
     ranked = [row for row in rows if row.rank is not None]
     names = dict.fromkeys(name for row in ranked for name in row.params)
-    return [name for name in names if _is_without_effect(name, ranked)]
+    return [name for name in names if _is_without_effect(name, ranked)] + _members_without_effect(ranked, spec)
 
 
 def _is_without_effect(name: str, rows: Sequence[Row]) -> bool:
@@ -106,6 +116,13 @@ def _is_without_effect(name: str, rows: Sequence[Row]) -> bool:
             alike[key_of(others)].append(row)
     several = [found for found in alike.values() if len(found) > 1]
     return bool(several) and all(_numbers(row) == _numbers(found[0]) for found in several for row in found[1:])
+
+
+def _members_without_effect(rows: Sequence[Row], spec: SweepSpec) -> list[str]:
+    by_fold = [row.each[at : at + spec.repeats] for row in rows for at in range(0, len(row.each), spec.repeats)]
+    by_seed = [row.each[at :: spec.repeats] for row in rows if row.each for at in range(spec.repeats)]
+    there = {"the fold": by_seed if spec.folds else [], "the seed": by_fold if spec.repeats > 1 else []}
+    return [name for name, alike in there.items() if alike and all(len(set(values)) == 1 for values in alike)]
 
 
 def _numbers(row: Row) -> tuple[object, ...]:

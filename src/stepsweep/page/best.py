@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from stepsweep.contract.ahead import behind, significantly_better, tested
 from stepsweep.contract.described import MAX_NAMED, number_of, shown_value
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.words import options_line
@@ -40,7 +41,7 @@ def winner_of(facts: Facts) -> Markup:
             several,
         ),
         *_of_output(facts),
-        _next_best(facts, winner, winner.value),
+        _next_best(facts, winner),
         _files(facts.report.artifacts),
     ]
     return markup(
@@ -102,12 +103,12 @@ def _of_output(facts: Facts) -> list[Markup]:
     return found
 
 
-def _next_best(facts: Facts, winner: Row, value: float) -> Markup:
-    """Returns which trials are as good as the winner; otherwise the second."""
+def _next_best(facts: Facts, winner: Row) -> Markup:
+    """Returns which trials are as good as the winner; otherwise the second, and what a t-test says of all."""
     second = facts.second
     if facts.ties:
         if winner.n > 1:
-            why = f"a t-test of the {winner.n} values does not tell the winner from "
+            why = f"a t-test of the {tested(facts.spec)} does not tell the winner from "
         else:
             others = number_of(len(facts.ties), "other trial")
             why = f"{others} reached the same value, at a later epoch or later in the plan: "
@@ -115,11 +116,14 @@ def _next_best(facts: Facts, winner: Row, value: float) -> Markup:
         return markup("<p>Tie: {}\n    {}.</p>", why, some_of(tied, MAX_NAMED))
     if second is None or second.value is None:
         return NOTHING
+    is_tested = winner.n > 1 and facts.state == "finished"
+    better = significantly_better(facts.spec, facts.rows) if is_tested else ""
     return markup(
-        "<p>Second: <code>{}</code> with {}, {} behind.</p>",
+        "<p>Second: <code>{}</code> with {}{}.{}</p>",
         label(facts.spec, second),
         shown_value(second.value),
-        shown_value(abs(value - second.value), digits=3),
+        behind(facts.spec, winner, second),
+        f" The winner is {better}." if better else "",
     )
 
 

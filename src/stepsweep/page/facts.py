@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from stepsweep.contract.described import printable, varying
-from stepsweep.contract.leaderboard import Row
+from stepsweep.contract.leaderboard import Row, equal_to_first
 from stepsweep.contract.output import Output
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.page.alone import alone_command, job_command
@@ -60,7 +60,7 @@ class Facts:
             winner=winner,
             on_front=report.standing.front,
             second=next((row for row in rows if row.rank == 2), None),
-            ties=_ties(rows, winner, report.standing.output),
+            ties=_ties(rows, report.standing.output) if winner else [],
             ended=sum(row.n for row in rows),
             counts=_counts(report.rows),
             failures=_failures(report),
@@ -115,12 +115,12 @@ class Facts:
         return json.dumps(self.spec.to_json(), indent=2, ensure_ascii=False)
 
 
-def _ties(rows: Sequence[Row], winner: Row | None, output: Output | None) -> list[Row]:
-    """Returns the rows with the winner's value; for means, those that the reducer's t-test cannot distinguish."""
-    if winner and winner.n > 1:
-        tied = {tie.trial_id for tie in output.ties} if output else set()
-        return [row for row in rows if row.trial_id in tied]
-    return [row for row in rows if winner and row is not winner and row.rank and row.value == winner.value]
+def _ties(rows: Sequence[Row], output: Output | None) -> list[Row]:
+    """Returns the rows that are equal to the winner; for means, those that the reducer's t-test cannot distinguish."""
+    if rows[0].n == 1:
+        return equal_to_first(rows)
+    tied = {tie.trial_id for tie in output.ties} if output else set()
+    return [row for row in rows if row.trial_id in tied]
 
 
 def _counts(rows: Sequence[Row]) -> dict[str, int]:
