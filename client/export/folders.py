@@ -12,10 +12,8 @@ from typing import Any
 from stepsweep.bucket.s3 import from_json
 from stepsweep.client.export.finished import Finished
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.marks import EXPORTED
 from stepsweep.contract.results import Result
-
-MARK = "stepsweep.json"
-"""A file in each folder of ours, with what the folder holds. A run's is complete only when what it is about is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +75,11 @@ def write_runs(
             if _mark(run) == state:
                 continue
             run.mkdir(exist_ok=True)
-            (run / MARK).write_text("{}")
+            # Complete only when what it is about is.
+            (run / EXPORTED).write_text("{}")
             clear(run)
             write(run, result)
-            (run / MARK).write_text(json.dumps(state))
+            (run / EXPORTED).write_text(json.dumps(state))
             written += 1
         removed = _remove_others(home, hparams, clear)
     except OSError as error:
@@ -103,13 +102,13 @@ def _claim(home: Path, finished: Finished, option: str) -> None:
             whose = f"an export with {mark['export']}"
         raise InvalidInput([f"{option}: {home} holds {whose}; give another folder, or remove it"])
     home.mkdir(parents=True, exist_ok=True)
-    (home / MARK).write_text(json.dumps(ours))
+    (home / EXPORTED).write_text(json.dumps(ours))
 
 
 def _mark(folder: Path) -> dict[str, Any] | None:
     """Returns what a folder of ours holds; empty if an export did not end, None if the folder is not ours."""
     try:
-        document = from_json((folder / MARK).read_bytes())
+        document = from_json((folder / EXPORTED).read_bytes())
     except FileNotFoundError:
         return None
     except ValueError:
@@ -139,7 +138,7 @@ def _remove_others(home: Path, known: Iterable[str], clear: Callable[[Path], Non
     others = [run for run in home.iterdir() if run.is_dir() and run.name not in set(known) and _mark(run) is not None]
     for run in others:
         clear(run)
-        (run / MARK).unlink()
+        (run / EXPORTED).unlink()
         if not any(run.iterdir()):
             run.rmdir()
     return len(others)

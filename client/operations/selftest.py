@@ -23,6 +23,7 @@ from stepsweep.client.running.stopping import PATIENCE_SECONDS, stop_sweep
 from stepsweep.contract.assumed import ADDRESS_USD_PER_HOUR, DISK_USD_PER_HOUR, IDLE_SECONDS
 from stepsweep.contract.described import number_of, usd_text, verb
 from stepsweep.contract.errors import InvalidInput, SweepError
+from stepsweep.contract.marks import SELFTEST
 from stepsweep.contract.means import MAX_MEMORY_MIB, Resources
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.stop import Stop
@@ -70,7 +71,7 @@ def heading(deployment: Deployment, now: datetime) -> list[str]:
     job = deployment.job
     is_aws = ".amazonaws.com" in str(deployment.s3.meta.endpoint_url)
     return [
-        f"sweep selftest --on aws, {now:%Y-%m-%d %H:%M} UTC",
+        f"{SELFTEST}{now:%Y-%m-%d %H:%M} UTC",
         f"{tool_finding().found}, boto3 {version('boto3')}, {sys.platform}",
         f"Region {deployment.region}, {'AWS' if is_aws else 'NOT AWS: another endpoint answered'}",
         f"Machines {', '.join(deployment.instance_types)}, {job.capacity}; per trial {job.vcpus} vCPUs, "

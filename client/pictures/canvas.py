@@ -17,6 +17,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, NullF
 
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.leaderboard import Row
+from stepsweep.contract.marks import MADE_BY
 from stepsweep.contract.objective import Direction, Objective
 from stepsweep.page.axes import Axis, with_values
 
@@ -42,8 +43,19 @@ SMALL = 8
 """Size of what explains a figure, in points."""
 
 
+_MADE_BY: dict[str, Any] = {"png": {"Software": MADE_BY}, "svg": {"Creator": MADE_BY}}
+"""By this a figure that is kept beside a script is no part of its trainer."""
+
+
 class Picture(Figure):
     """A figure that a notebook displays with any backend."""
+
+    def savefig(self, fname: Any, **options: Any) -> None:
+        """Saves like any figure, and says in a PNG or SVG file who made it."""
+        form = options.get("format") or (Path(fname).suffix[1:] if isinstance(fname, str | Path) else "")
+        if own := _MADE_BY.get(str(form).lower() or mpl.rcParams["savefig.format"]):
+            options["metadata"] = {**own, **(options.get("metadata") or {})}
+        super().savefig(fname, **options)
 
     def _repr_png_(self) -> bytes:
         data = io.BytesIO()

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import json
 import os
 import posixpath
 import shutil
@@ -14,6 +15,7 @@ import pathspec
 
 from stepsweep.contract.artifacts import DOWNLOADED
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.marks import EXPORTED, HEAD_BYTES, is_export, is_output
 from stepsweep.spec_files import pattern_of, spec_files
 from stepsweep.trainer_script import Script, script_of
 
@@ -126,8 +128,8 @@ def make_folders(folder: Path, *, below: Path) -> None:
 def trainer_files(folder: Path) -> list[Path]:
     """Returns the files and symbolic links of a trainer's build context, relative to its folder and sorted.
 
-    Applies `.dockerignore` as Docker does, and leaves that file itself out. Returns nothing without a Dockerfile: the
-    folder could be a home folder.
+    Applies `.dockerignore` as Docker does, and leaves out that file itself and what our own commands wrote. Returns
+    nothing without a Dockerfile: the folder could be a home folder.
 
     Raises:
         InvalidInput: the files are larger than `MAX_BYTES`.
@@ -142,8 +144,8 @@ def script_files(script: Script) -> list[Path]:
     """Returns the files and symbolic links of a script's project that count, relative to its folder and sorted.
 
     Those that `.dockerignore` leaves, or `.gitignore` where there is no `.dockerignore`; never data, `NOTES`,
-    `TRACKED`, the folder's specs and what the script itself leaves out; a `NOTEBOOK` only if the command or a pattern
-    names it.
+    `TRACKED`, the folder's specs, what our own commands wrote and what the script itself leaves out; a `NOTEBOOK` only
+    if the command or a pattern names it.
 
     Raises:
         InvalidInput: they are larger than `MAX_BYTES`, or a link among them leaves the project.
@@ -188,7 +190,7 @@ def _chosen(folder: Path, patterns: Sequence[pathspec.Pattern], *, ignore_file: 
         status = path.lstat()
         is_sent = name == Path("Dockerfile") or not _is_ignored(name, patterns)
         # Sockets and pipes cannot be copied.
-        if is_sent and (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
+        if is_sent and (stat.S_ISLNK(status.st_mode) or (stat.S_ISREG(status.st_mode) and not _is_written(path))):
             sizes[name] = status.st_size
     if (total := sum(sizes.values())) > MAX_BYTES:
         largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:LARGEST_NAMED]
@@ -221,9 +223,23 @@ def _below(folder: Path, leaves_out: Sequence[pathspec.Pattern]) -> Iterator[Pat
 
 def _is_marked(folder: Path) -> bool:
     try:
-        return any((folder / mark).exists() for mark in MARKS)
+        return any((folder / mark).exists() for mark in MARKS) or _is_exported(folder / EXPORTED)
     except PermissionError:  # a link may lead to somebody else's folder
         return False
+
+
+def _is_exported(mark: Path) -> bool:
+    """Whether a file marks the folder of an exported sweep."""
+    try:
+        return mark.is_file() and is_export(json.loads(mark.read_bytes()))
+    except ValueError:
+        return False
+
+
+def _is_written(file: Path) -> bool:
+    """Whether a command wrote a file, such as `sweep report`: nobody's numbers depend on it, and no trial gets it."""
+    with file.open("rb") as stream:
+        return is_output(stream.read(HEAD_BYTES))
 
 
 def ignore_file_of(trainer: Path | Script) -> str:

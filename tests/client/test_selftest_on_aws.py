@@ -23,6 +23,7 @@ from stepsweep.client.running import stopping
 from stepsweep.client.running.control import Control
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.marks import is_output
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 from tests.support.batch_queue import Job, Queue, served
@@ -329,6 +330,7 @@ def test_the_command_writes_what_was_seen_to_a_file(stack: Stack, tmp_path: Path
     ended = Sweep(folder=tmp_path)(*words, environment=stack.environment)
     assert ended.returncode == 1, ended.stderr
     (record,) = tmp_path.iterdir()
+    assert is_output(record.read_bytes()), "no part of a trainer that lies there"
     assert f"Wrote {record.name}. Read it before you attach it to an issue." in ended.stderr
     for text in (record.read_text(), ended.stdout):
         assert "submission: the sweep was not planned: Refused" in " ".join(text.split())

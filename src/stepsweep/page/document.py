@@ -10,6 +10,7 @@ import json
 from importlib.resources import files
 from typing import Any
 
+from stepsweep.contract.marks import GENERATOR
 from stepsweep.page import sentences
 from stepsweep.page.drawn import drawn
 from stepsweep.page.facts import Facts
@@ -31,6 +32,7 @@ def document(report: Gathered, *, plotly: str, made: str) -> str:
     """
     script = "\n".join(map(own, SCRIPTS))
     values = {
+        "generator": Markup(GENERATOR),
         "name": report.standing.spec.name,
         "style": Markup(own(STYLE)),
         "body": body(Facts.of(report), Skin()),
