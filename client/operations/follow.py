@@ -10,7 +10,7 @@ from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.ready import check_secrets, check_trials, give_secrets
 from stepsweep.client.clouds.which_trainer import remember_trainer
-from stepsweep.client.deployment import CloudError, explained
+from stepsweep.client.deployment import CloudError, Deployment, explained
 from stepsweep.client.operations.canary import Canary, ended_without
 from stepsweep.client.operations.capacity import Waiting
 from stepsweep.client.operations.estimating import with_pace
@@ -34,7 +34,7 @@ from stepsweep.client.running.execution import Execution
 from stepsweep.client.running.progress import RUNNING, Progress
 from stepsweep.client.running.stopping import stop_sweep
 from stepsweep.contract.described import number_of
-from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.errors import InvalidDocument, InvalidInput
 from stepsweep.contract.results import Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
@@ -203,9 +203,26 @@ def _start(control: Control, spec: SweepSpec, cloud: Cloud, show: Show, *, keep_
         else:
             show(Doing(str(found)))
     give_secrets(cloud, spec, control.deployment)
+    # Refused by the planner, it would be taken for the trainer of the trials that are there.
+    goes_on = cloud.is_local and not _is_refused(spec, control.deployment)
     execution = control.start(with_pace(spec, cloud))
-    remember_trainer(cloud, spec.name)
+    if goes_on:
+        remember_trainer(cloud, spec.name)
     return execution
+
+
+def _is_refused(spec: SweepSpec, deployment: Deployment) -> bool:
+    """Whether the planner will refuse to continue a sweep: it asked for something else, or had another trainer."""
+    records = Records(deployment.store)
+    try:
+        with explained():
+            planned, latest = records.spec(spec.name), records.latest(spec.name)
+    except InvalidDocument:
+        return True
+    if planned is None or latest is None:
+        return False
+    has_other_trainer = latest.trainer_version != deployment.trainer_version
+    return not spec.same_work(planned) or (has_other_trainer and not spec.accept_trainer)
 
 
 def _followed(execution: Execution, cloud: Cloud, show: Show, control: Control | None) -> Ended | GaveUp:

@@ -16,6 +16,7 @@ from stepsweep.client.cli.main import cli
 from stepsweep.client.clouds import background
 from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.clouds.which_trainer import remember_trainer
 from stepsweep.client.deployment import CloudError, Deployment
 from stepsweep.client.operations.events import AtRest, Begun, Doing, Ended, Event, GaveUp, GoesOn, Interrupted, Shared
 from stepsweep.client.operations.follow import POLL_SECONDS, CloudGone, run, start, start_and_plan, watch
@@ -287,6 +288,25 @@ def test_finished_trials_of_a_former_trainer_are_kept_or_named(
     assert told.events == [Doing("Keeping 2 finished trials of the trainer before its change …")]
     assert kept.spec == replace(MINE, accept_trainer=True)
     stop_and_wait(aws, "mine", Told())
+
+
+@pytest.mark.parametrize("others", [{}, {"parameters": {"lr": [0.1]}, "accept_trainer": True}])
+def test_a_trainer_that_is_refused_is_not_taken_for_that_of_the_finished_trials(
+    stack: Stack, here: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: dict[str, object]
+) -> None:
+    here, spec = replace(here, trainer=tmp_path / "mine"), SweepSpec.from_json({**MINE.to_json(), **others})
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "Dockerfile").touch()
+    for trial in stack.planned(**MINE.to_json()):
+        stack.succeeded("mine", trial, [0.5])
+    remember_trainer(here, "mine")
+    (tmp_path / "mine" / "other.py").touch()
+    changed = replace(stack.deployment, trainer_version="2")
+    monkeypatch.setattr(Cloud, "opened", lambda *_: contextlib.nullcontext(changed))
+    for _ in range(2):
+        told = Told(lambda: stack.stop(*Control(stack.deployment).running("mine")))
+        run(spec, here, told, Ahead(checking=DONE), keep_going=True)
+        assert str(told.events[0]).startswith("Doing(text='The trainer has changed (other.py): ")
 
 
 def test_a_sweep_whose_first_trials_fail_alike_is_given_up_where_that_is_asked_for(stack: Stack, aws: Cloud) -> None:
