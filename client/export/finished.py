@@ -49,6 +49,14 @@ class Finished:
         return [f"`{options_line(row.params)}`: {values_text(row.by_objective)}" for row in self.front]
 
     @property
+    def winner_said(self) -> str:
+        """The winner as Markdown, in one line; empty if there is none."""
+        if not self.output or not (winner := self.output.winner):
+            return ""
+        why = f". {self.output.fewer_epochs}" if self.output.fewer_epochs else ""
+        return f"`{winner.options}`: {self.spec.objective.metric} {winner.value:.6g} at epoch {winner.epoch}{why}"
+
+    @property
     def ids_on_front(self) -> set[str]:
         return {row.trial_id for row in self.front}
 

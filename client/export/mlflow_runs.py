@@ -96,8 +96,7 @@ class Writer:
             tags = {NOTE: front_note(found.front_lines)}
         elif found.output and (winner := found.output.winner):
             numbers |= {VALUE: winner.value, BEST_EPOCH: winner.epoch}
-            value = f"{spec.objective.metric} {winner.value:.6g} at epoch {winner.epoch}"
-            tags = {NOTE: f"Winner: `{winner.options}`, {value}", "stepsweep.winner": winner.trial_id}
+            tags = {NOTE: f"Winner: {found.winner_said}", "stepsweep.winner": winner.trial_id}
         if found.note:
             tags[PERSON_S_NOTE] = found.note
         elif PERSON_S_NOTE in parent.data.tags:  # it was removed since the last export

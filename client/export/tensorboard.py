@@ -100,8 +100,8 @@ def _of_sweep(finished: Finished, hparams: dict[str, Hparams]) -> Iterator[_Even
         at_ms=started_ms,
     )
     text = f"No trial of the sweep {finished.spec.name} succeeded."
-    if finished.output and (winner := finished.output.winner):
-        text = f"`{winner.options}`: {spec.objective.metric} {winner.value:.6g} at epoch {winner.epoch}"
+    if finished.winner_said:
+        text = finished.winner_said
     elif finished.front:
         text = "\n\n".join(finished.front_lines)
     yield _Event(summary=text_pb(FRONT if spec.has_front else WINNER, text), at_ms=finished.ended_ms)

@@ -50,6 +50,14 @@ def test_a_comparison_tells_it(directory: Path) -> None:
     assert json.loads(told)["caveats"] == [f"mine: {WHY.removesuffix('.')}"]
 
 
+def test_an_export_tells_it(directory: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("events")
+    words = ["export", "mine", "--tensorboard", str(folder), "--dir", str(directory)]
+    assert CliRunner().invoke(cli, words).exit_code == 0
+    (events,) = (folder / "mine").glob("events.*")
+    assert f"`--lr 0.1`: val_accuracy 0.1 at epoch 1. {WHY}".encode() in events.read_bytes()
+
+
 def test_the_page_tells_it(directory: Path) -> None:
     cloud = Cloud(on="local", directory=directory, trainer=None, job_vcpus=None, profile=None, region=None, stack=None)
     text = Document(page(gathered(cloud, cloud.looked_at(), "mine"))).text
