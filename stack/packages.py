@@ -52,6 +52,7 @@ packages (`stack/sampler_packages.py`). definition/ stays out: it imports CDK.""
 REDUCER_FILES = (
     *FUNCTION_FILES,
     "bucket/folder.py",
+    "bucket/notes.py",
     "bucket/plans.py",
     "bucket/records.py",
     "bucket/stores.py",
