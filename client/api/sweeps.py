@@ -18,6 +18,7 @@ from stepsweep.client.operations.events import Doing, Show
 from stepsweep.client.operations.follow import start
 from stepsweep.client.specs.asked import Asked, checked, default_name
 from stepsweep.client.specs.command import not_told
+from stepsweep.client.specs.plain_values import plain
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.space import shown
 from stepsweep.contract.spec import SweepSpec
@@ -211,12 +212,3 @@ class Sweeps:
 def _warn(spec: SweepSpec, script: "Script | None", show: Show) -> None:
     if caveat := not_told(spec, script):
         show(Doing(caveat))
-
-
-def plain(value: Any) -> Any:
-    """Returns a value in JSON's types: tuples, ranges and NumPy arrays become lists, NumPy numbers become numbers."""
-    if isinstance(value, Mapping):
-        return {name: plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple | range):
-        return [plain(each) for each in value]
-    return value.tolist() if hasattr(value, "tolist") else value

@@ -1,11 +1,14 @@
 """Finds the trial that a person or a program names."""
 
+import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stepsweep.bucket.plans import Plan
 from stepsweep.client.archive.recorded import Archive
+from stepsweep.client.specs.plain_values import plain
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.names import OPTION
 from stepsweep.contract.numbers import meant_by
@@ -41,6 +44,8 @@ def trial_meant(archive: Archive, plan: Plan, words: Sequence[str]) -> Trial:
     elif wanted:
         found = _matching(trials, wanted) or _matching(trials, _wanted(words, _SPACED))
         rule = f"no trial has {said}"
+    elif not said.strip():
+        found, rule = [], "no trial is named"
     else:
         found = [trial for trial in trials if trial.trial_id.startswith(said)]
         rule = f"no trial's id starts with {shown(said)}"
@@ -50,20 +55,39 @@ def trial_meant(archive: Archive, plan: Plan, words: Sequence[str]) -> Trial:
         example = " ".join(f"{name}={as_word(value)}" for name, value in trials[0].params.items())
         raise InvalidInput([f"{rule}; name one by its rank, its params ({example}), or the beginning of its id"])
     # Trials with the same params differ in fold or seed.
-    same = all(key_of(trial.params) == key_of(found[0].params) for trial in found)
+    alike = Counter(key_of(trial.params) for trial in found)
     some = "; ".join(
-        " ".join(f"{name}={value}" for name, value in _said_of(trial).items() if same or name in trial.params)
+        " ".join(
+            f"{name}={value}"
+            for name, value in _said_of(trial).items()
+            if name in trial.params or alike[key_of(trial.params)] > 1
+        )
         for trial in found[:MAX_NAMED]
     )
+    rest = "give more of its params" if len(alike) == len(found) else "give more of its params, fold and seed"
     more = "; …" if len(found) > MAX_NAMED else ""
-    raise InvalidInput([f"{said} means {len(found):,} trials ({some}{more}); give more of its params"])
+    raise InvalidInput([f"{said} means {len(found):,} trials ({some}{more}); {rest}"])
 
 
 def words_of(trial: TrialName) -> list[str]:
-    """Returns the words by which the command line would name it."""
-    if isinstance(trial, Mapping):
-        return [f"{name}={as_word(parse_value(value))}" for name, value in trial.items()]
-    return [str(trial)]
+    """Returns the words by which the command line would name it.
+
+    Raises:
+        InvalidInput: a value is none that a parameter can have.
+    """
+    if not isinstance(trial, Mapping):
+        return [str(trial)]
+    words, faults = [], []
+    for name, value in plain(trial).items():
+        if isinstance(value, float) and math.isnan(value):  # what a data frame has where a parameter does not apply
+            continue
+        try:
+            words.append(f"{name}={as_word(parse_value(value))}")
+        except ValueError as error:
+            faults.append(f"{name}: {error}")
+    if faults or not words:
+        raise InvalidInput(faults or [f"trial: must have params with values, got {shown(trial)}"])
+    return words
 
 
 def _wanted(words: Sequence[str], between: re.Pattern[str]) -> dict[str, str]:

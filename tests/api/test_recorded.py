@@ -1,5 +1,6 @@
 """The Python API on the records of sweeps that have ended, one of which has not: whole values, tables and messages."""
 
+import math
 import re
 import sys
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -181,6 +183,7 @@ def test_pictures_mark_the_winner_and_name_their_trials(sweeps: Sweeps) -> None:
 # --- what is refused
 
 NONE_SUCCEEDED = "the sweep none failed: NoTrialSucceeded\n2x FAILED: exit code 1, attempt 2"
+NO_VALUE = "must be a number, a text, true, false, null or a list of these"
 HOW = "; name one by its rank, its params (lr=0.1 momentum=0.5), or the beginning of its id"
 
 
@@ -218,6 +221,32 @@ HOW = "; name one by its rank, its params (lr=0.1 momentum=0.5), or the beginnin
             lambda it: it.logs("1"),
             InvalidInput,
             "no trial has a rank; name one by its rank, its params (lr=0.1), or the beginning of its id",
+        ),
+        ("plane", lambda it: it.logs(""), InvalidInput, "no trial is named" + HOW),
+        (
+            "plane",
+            lambda it: it.logs({"lr": {3}, "momentum": {4}}),
+            InvalidInput,
+            f'lr: {NO_VALUE}, got "{{3}}"\nmomentum: {NO_VALUE}, got "{{4}}"',
+        ),
+        (
+            "plane",
+            lambda it: it.download({"lr": math.nan}),
+            InvalidInput,
+            'trial: must have params with values, got {"lr": NaN}',
+        ),
+        (
+            "folded",
+            lambda it: it.logs({"fold": np.int64(0)}),
+            InvalidInput,
+            "fold=0 means 2 trials (lr=0.1; lr=0.01); give more of its params",
+        ),
+        (
+            "folded",
+            lambda it: it.logs({"lr": 0.1}),
+            InvalidInput,
+            "lr=0.1 means 2 trials (fold=0 seed=0 lr=0.1; fold=1 seed=0 lr=0.1); give more of its params, fold and "
+            "seed",
         ),
         ("plane", lambda it: it.logs("zz"), InvalidInput, 'no trial\'s id starts with "zz"' + HOW),
         (
@@ -355,6 +384,8 @@ def test_a_note_is_read_written_added_to_and_removed(sweeps: Sweeps) -> None:
 def test_a_log_has_its_lines_and_a_report_is_a_file(sweeps: Sweeps, tmp_path: Path) -> None:
     plane = sweeps.get("plane")
     assert plane.logs({"lr": 0.001, "momentum": 0.5}) == "ValueError: out of paper\n"
+    # As a row of the leaderboard has them, whose NaN is a parameter that does not apply.
+    assert plane.logs({"lr": np.float64(0.001), "momentum": np.float32(0.5), "nesterov": math.nan}) != ""
     with pytest.raises(CloudError, match=r"^there is no log of lr-0_1-momentum-0_9-\w+ here: it has not started"):
         plane.logs(1)
     assert plane.report(tmp_path / "mine.html") == tmp_path / "mine.html"
