@@ -1,18 +1,17 @@
 """Compares two or more sweeps: winners, time and cost, trials in common, and differences in the input."""
 
 import itertools
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from stepsweep.client.archive.in_common import InCommon, gain_of, in_common
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.contract.attempts import spent_seconds
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.objective import Objective
-from stepsweep.contract.significance import difference
-from stepsweep.contract.space import Value, canonical, key_of
+from stepsweep.contract.space import Value, canonical
 from stepsweep.contract.spec import ABOUT_THE_RUN, SweepSpec
 from stepsweep.contract.standing import Standing
 
@@ -54,26 +53,6 @@ class Compared:
     job_seconds: float
     usd: float | None
     note: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InCommon:
-    """The trials that two sweeps have in common.
-
-    Attributes:
-        params: number of params that both tried.
-        same_work: number of these that are one trial with the same id, trained once for both.
-        better, worse, equal: number of the other params for which the later sweep is so; 0 if values do not compare.
-        median_difference: median over those params; None if there are none.
-    """
-
-    sweeps: tuple[str, str]
-    params: int
-    same_work: int
-    better: int
-    worse: int
-    equal: int
-    median_difference: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +137,7 @@ def comparison(
         caveats=_caveats(standings),
         best=_best(standings, winners, objective),
         differing_params=_differing([winner.params for winner in winners if winner]),
-        in_common=[_in_common(one, other, objective) for one, other in itertools.combinations(standings, 2)],
+        in_common=[in_common(one, other, objective) for one, other in itertools.combinations(standings, 2)],
         asked=_asked(specs),
     )
 
@@ -189,7 +168,7 @@ def _compared(
         value=winner.value if winner else None,
         front=len(standing.front) if spec.has_front else None,
         standard_error=winner.standard_error if winner else None,
-        difference=_gain(first, winner, objective),
+        difference=gain_of(first, winner, objective),
         planned=standing.planned,
         ended=sum(row.n for row in rows),
         succeeded=sum(row.n for row in rows if row.rank is not None),
@@ -198,13 +177,6 @@ def _compared(
         usd=standing.output.cost.usd_estimate if standing.output and is_on_aws else None,
         note=note,
     )
-
-
-def _gain(one: Row | None, other: Row | None, objective: Objective | None) -> float | None:
-    """Returns by how much the other value is better."""
-    if objective is None or one is None or other is None or one.value is None or other.value is None:
-        return None
-    return difference(objective.rank(one.value), objective.rank(other.value))
 
 
 def _not_comparable(specs: Sequence[SweepSpec]) -> str:
@@ -226,6 +198,12 @@ def _caveats(standings: Sequence[Standing]) -> list[str]:
         )
     if len({(spec.folds, spec.repeats) for spec in specs}) > 1:
         found.append("some values are means of several trials, others of one trial or of another number")
+    epochs = {each.spec.name: each.spec.rungs[each.winner.rung] for each in standings if each.winner}
+    if len(set(epochs.values())) > 1:
+        which = ", ".join(f"{name} for {number:,}" for name, number in epochs.items())
+        found.append(
+            f"the winners were trained for different numbers of epochs ({which}), which alone can make a difference"
+        )
     for standing in standings:
         if standing.status == "RUNNING":
             found.append(f"{standing.spec.name} still runs: its {_head(standing)} so far")
@@ -255,23 +233,6 @@ def _best(standings: Sequence[Standing], winners: Sequence[Row | None], objectiv
 def _differing(all_params: Sequence[Mapping[str, Any]]) -> list[str]:
     names = dict.fromkeys(name for params in all_params for name in params)
     return [name for name in names if len({canonical(params.get(name)) for params in all_params}) > 1]
-
-
-def _in_common(one: Standing, other: Standing, objective: Objective | None) -> InCommon:
-    by_params = {frozenset(key_of(row.params)): row for row in one.rows}
-    pairs = [(by_params[key], row) for row in other.rows if (key := frozenset(key_of(row.params))) in by_params]
-    differ = [pair for pair in pairs if pair[0].trial_id != pair[1].trial_id]
-    gains = [gain for pair in differ if (gain := _gain(*pair, objective)) is not None]
-    return InCommon(
-        sweeps=(one.spec.name, other.spec.name),
-        params=len(pairs),
-        same_work=len(pairs) - len(differ),
-        better=sum(gain > 0 for gain in gains),
-        worse=sum(gain < 0 for gain in gains),
-        equal=sum(gain == 0 for gain in gains),
-        # Of halves, since the median of two gains near 1.8e308 would overflow.
-        median_difference=2 * statistics.median(gain / 2 for gain in gains) if gains else None,
-    )
 
 
 def _asked(specs: Sequence[SweepSpec]) -> list[Difference]:

@@ -7,7 +7,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from stepsweep.client.archive.comparison import Compared, Comparison, InCommon
+from stepsweep.client.archive.comparison import Compared, Comparison
+from stepsweep.client.archive.in_common import InCommon
 from stepsweep.client.terminal.sweeps import ENTRY_STYLES
 from stepsweep.client.terminal.trial_table import plain_table, width_of
 from stepsweep.client.terminal.view import View
@@ -123,6 +124,8 @@ def _in_common(each: InCommon) -> list[str]:
     lines = [f"{one} and {other} have {number_of(each.params, 'trial')} with the same params"]
     if each.same_work:
         lines.append(f"{each.same_work:,} of them the very same, trained once for both")
+    if each.other_epochs:
+        lines.append(f"{each.other_epochs:,} of them after different numbers of epochs, which do not compare")
     if each.median_difference is not None:
         pairs = number_of(each.better + each.worse + each.equal, "pair")
         verdict = f"{other} is better in {each.better:,}, worse in {each.worse:,}"

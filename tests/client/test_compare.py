@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from stepsweep.bucket.stores import FolderStore
 from stepsweep.client.archive.comparison import Comparison, compare
 from stepsweep.client.archive.recorded import Archive
+from stepsweep.client.cli.main import cli
 from stepsweep.contract.errors import InvalidInput
 from tests.support.recorded import RecordedCloud
 
@@ -81,6 +83,45 @@ def test_the_very_same_trials_tell_nothing(recorded: RecordedCloud) -> None:
     (pair,) = found.in_common
     assert (pair.params, pair.same_work, pair.median_difference) == (2, 2, None)
     assert (found.best, found.differing_params, found.asked) == (None, [], [])
+
+
+def test_trials_after_other_epochs_are_neither_the_same_nor_compared(recorded: RecordedCloud) -> None:
+    for name, epochs in (("first", 1), ("longer", 3)):
+        for trial, value in zip(recorded.planned(name, {"lr": [0.1, 0.01]}, epochs=epochs), [0.5, 0.25], strict=True):
+            recorded.succeeded(name, trial, {"val_accuracy": [value] * epochs})
+        recorded.reduced(name)
+    arguments = ["compare", "first", "longer", "--dir", str(recorded.directory)]
+    shown = CliRunner().invoke(cli, arguments, env={"COLUMNS": "200"}).output
+    why = "the winners were trained for different numbers of epochs (first for 1, longer for 3), which alone can make a"
+    assert f"Note     {why} difference\n" in shown
+    common = "Trials   first and longer have 2 trials with the same params\n"
+    assert f"{common}         2 of them after different numbers of epochs, which do not compare\n\n" in shown
+
+
+def test_of_promoted_trials_only_those_on_equal_rungs_are_compared(recorded: RecordedCloud) -> None:
+    finished(recorded, "grid", [0.8, 0.7])
+    halving: dict[str, Any] = {"halving": {"min_epochs": 1, "factor": 3}}
+    for round_number, epochs in enumerate([1, 3]):
+        for trial in recorded.planned("halved", {"lr": [0.1, 0.01]}, seed=1, round_number=round_number, **halving):
+            if trial.epochs == epochs:
+                recorded.succeeded("halved", trial, {"val_accuracy": [float(str(trial.params["lr"]))] * epochs})
+        recorded.reduced("halved", round_number=round_number)
+    (pair,) = compared(recorded, "grid", "halved").in_common
+    assert (pair.same_work, pair.other_epochs, pair.better, pair.worse) == (0, 1, 0, 1)
+    assert pair.median_difference == pytest.approx(-0.7)
+
+
+def test_what_failed_twice_or_has_more_seeds_was_not_trained_once(recorded: RecordedCloud) -> None:
+    for name, repeats in (("first", 2), ("again", 2), ("more", 3)):
+        for trial in recorded.planned(name, {"lr": [0.1, 0.01]}, epochs=1, repeats=repeats):
+            if trial.params["lr"] == 0.1:
+                recorded.failed(name, trial, "no\n")
+            else:
+                recorded.succeeded(name, trial, {"val_accuracy": [0.5]})
+        recorded.reduced(name)
+    again, more, _ = compared(recorded, "first", "again", "more").in_common
+    assert (again.params, again.same_work, again.median_difference) == (2, 1, None)
+    assert (more.params, more.same_work, more.median_difference) == (2, 0, None)
 
 
 def test_what_makes_a_difference_mean_less_is_said(recorded: RecordedCloud) -> None:

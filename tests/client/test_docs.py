@@ -6,8 +6,9 @@ from dataclasses import fields
 
 import pytest
 
-from stepsweep.client.archive.comparison import Compared, Comparison, Difference, InCommon
+from stepsweep.client.archive.comparison import Compared, Comparison, Difference
 from stepsweep.client.archive.entries import Entry
+from stepsweep.client.archive.in_common import InCommon
 from stepsweep.client.checks.findings import Finding
 from stepsweep.client.cli.main import cli
 from stepsweep.client.export.folders import Written
@@ -62,5 +63,5 @@ def test_the_fields_of_a_sweep_that_is_shown(sweep: Sweep, stack: Stack, is_fini
     if is_finished:
         stack.reduced("mine")
     document = json.loads(sweep.on(stack, "show", "mine", "--json").stdout)
-    assert document.keys() | {field.name for field in fields(Row)} - {"each", "names"} == fields_of("show")
+    assert document.keys() | {field.name for field in fields(Row)} - {"each", "names", "epochs"} == fields_of("show")
     assert (document["output"] is not None) is is_finished

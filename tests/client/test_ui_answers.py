@@ -200,6 +200,18 @@ def test_a_sweep_that_ended_without_a_winner_is_not_green(tmp_path: Path) -> Non
         assert badges == ["badge finished", "badge no-winner"], target
 
 
+def test_side_by_side_trials_after_other_epochs_are_not_the_same(tmp_path: Path) -> None:
+    recorded = RecordedCloud(directory=tmp_path / "cloud")
+    for name, epochs in (("short", 1), ("long", 2)):
+        (trial,) = recorded.planned(name, {"lr": [0.1]}, epochs=epochs)
+        recorded.succeeded(name, trial, {"val_accuracy": [0.5] * epochs})
+        recorded.reduced(name)
+    text = Document(site_of(recorded, {}).get("/compare?sweep=short&sweep=long").body).text
+    assert "(short for 1, long for 2), which alone can make a difference sweep status" in text
+    said = "short and long have 1 trial with the same params; 1 of them after different numbers of epochs, which do not"
+    assert f"{said} compare." in text
+
+
 def test_sweeps_side_by_side(site: Site) -> None:
     assert site.get("/compare?sweep=mine&sweep=front").text == (
         "mine, front: Sweeps side by side The values are not comparable: front has several objectives, and so a Pareto "

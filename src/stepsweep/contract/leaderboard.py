@@ -28,6 +28,7 @@ class Row:
         by_objective: with several objectives each one's metric → value; empty with one, and without a value.
         names: of all parameters, those included that do not apply to these params; empty if all of them do.
         rung: how often it was promoted; values compare on the same rung only.
+        epochs: the most that its trials were to train: those of its rung, or of the one on which they stopped early.
     """
 
     rank: int | None
@@ -47,6 +48,7 @@ class Row:
     by_objective: Mapping[str, float] = field(default_factory=dict)
     names: Sequence[str] = ()
     rung: int = 0
+    epochs: int = 0
 
     @property
     def texts(self) -> dict[str, str]:
@@ -60,7 +62,7 @@ class Row:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the row as a document, without what other fields say too."""
-        return {name: value for name, value in asdict(self).items() if name not in ("each", "names")}
+        return {name: value for name, value in asdict(self).items() if name not in ("each", "names", "epochs")}
 
     @classmethod
     def of(cls, group: Group, rank: int | None, spec: SweepSpec) -> Self:
@@ -83,6 +85,7 @@ class Row:
             by_objective=dict(zip([each.metric for each in spec.objectives], group.by_objective, strict=False)),
             names=tuple(spec.parameters),
             rung=group.rung,
+            epochs=max(result.trial.epochs for result in group.results),
         )
 
 
