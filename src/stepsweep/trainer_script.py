@@ -14,6 +14,7 @@ from typing import Self
 from urllib.parse import quote
 
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.trainer_packages import paths_inside
 from stepsweep.trial.command import ARGS, FILES, PLACEHOLDER
 
 SUFFIX = ".json"
@@ -21,7 +22,8 @@ SUFFIX = ".json"
 DATA_LABEL = "stepsweep.data"
 """Label of an image with the paths of a script's data, quoted as in a URL. This machine links them, copied or not."""
 
-_NO_IMAGE = "FROM scratch\nENV PYTHONUNBUFFERED=1\nWORKDIR /work\nCOPY . ."
+_HOME = "/work"
+_NO_IMAGE = f"FROM scratch\nENV PYTHONUNBUFFERED=1\nWORKDIR {_HOME}\nCOPY . ."
 """Used on this machine only. Unbuffered, so that each line of output appears when it is printed."""
 
 
@@ -49,9 +51,13 @@ class Script:
 
     def dockerfile(self) -> bytes:
         """Returns the folder's Dockerfile, or an empty one, with the command as its ENTRYPOINT."""
-        own = (self.folder / "Dockerfile").read_text(encoding="utf-8") if self.has_dockerfile else _NO_IMAGE
+        own = (self.folder / "Dockerfile").read_text(encoding="utf-8") if self.has_dockerfile else self._no_image()
         data = f"LABEL {DATA_LABEL}={json.dumps(' '.join(map(quote, self.data)))}\n" if self.data else ""
         return f"{own.rstrip()}\n{data}ENTRYPOINT {json.dumps(list(self.started_by))}\nCMD []\n".encode()
+
+    def _no_image(self) -> str:
+        own = ":".join(f"{_HOME}/{path}" for path in paths_inside(self.folder, self.python))
+        return f"{_NO_IMAGE}\nENV PYTHONPATH={json.dumps(own)}" if own else _NO_IMAGE
 
     @property
     def started_by(self) -> tuple[str, ...]:

@@ -144,6 +144,8 @@ def test_paths_of_the_images_files_are_those_of_the_job(tmp_path: Path) -> None:
         "HOME": "/home",
         "URL": "http://a/app",
     }
+    ours = found.environment_in(ROOT, {"PATH": "/of/this/machine", "PYTHONPATH": "/of/a/shell"})
+    assert ours["PYTHONPATH"] == f"{root}/src:/usr/lib:/of/a/shell"
 
 
 def test_the_environment_is_the_last_stages(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from stepsweep.local.joining import joined
 from stepsweep.local.preparing import assembly_of, built, data_folder
 from stepsweep.local.template import stack_of
 from stepsweep.local.written_paths import shared
+from stepsweep.trainer_packages import packages_outside
 from stepsweep.trainer_script import script_of
 
 TIMEOUT_SECONDS = 60.0
@@ -84,6 +85,12 @@ def _faults_of_processes(
         words = [word for word in image.entrypoint if not word.startswith("--python=")]  # which is the client's
         if warning := shared(image.folder, [words, *commands], project.absolute(), data):
             on_status(warning)
+    if script is not None and (outside := packages_outside(script.folder, script.python)):
+        named = ", ".join(f"{name} ({folder})" for name, folder in outside.items())
+        on_status(
+            f"Trials import editable packages from outside the project: {named}. Their changes make no other trainer, "
+            "and reach a sweep that runs: leave them alone meanwhile, and train anew (--fresh) after one that matters."
+        )
     if script is not None and not script.has_dockerfile:  # absolute paths are this machine's
         return []
     return [fault for image in images for fault in image.faults_of_processes]

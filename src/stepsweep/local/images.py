@@ -94,12 +94,13 @@ class Image:
 
         Args:
             around: variables that this machine gives the job, PATH among them. Before it come the folders of the
-                image's own PATH that the image has.
+                image's own PATH that the image has, and before PYTHONPATH those of its own.
         """
         found = {name: self._placed(value, root) for name, value in self.environment.items()}
         own = [part for part in self.environment.get("PATH", "").split(":") if part.startswith("/") and self._has(part)]
         programs = os.pathsep.join([*(self._placed(part, root) for part in own), around["PATH"]])
-        return {**found, **around, "PATH": programs}
+        modules = os.pathsep.join(filter(None, (each.get("PYTHONPATH") for each in (found, around))))
+        return {**found, **around, "PATH": programs, **({"PYTHONPATH": modules} if modules else {})}
 
     def folder_in(self, root: Path) -> Path:
         """Returns the working folder of a job whose files are in `root`."""
