@@ -236,7 +236,8 @@ def serve(
 ) -> int:  # fmt: skip
     """Keep the embedded cloud up, for other tools and commands.
 
-    The AWS CLI can use it, and so do all commands with the same --dir.
+    The AWS CLI can use it, and so do all commands with the same --dir. It has stepsweep's own trainer, or that of
+    --trainer: `sweep run` refuses a spec with a `command`, which needs a cloud of its own.
 
     Ctrl-C or SIGTERM ends it, and everything that runs in it.
 
@@ -252,6 +253,7 @@ def serve(
     try:
         with signals_interrupt(), machines_ahead(directory, trainer=trainer, container=container) as machines:
             from stepsweep.client.clouds.background import keep_up
+            from stepsweep.client.clouds.cloud import trainer_of
             from stepsweep.client.deployment import on_endpoint
             from stepsweep.client.terminal.serving import serving_document, show_serving
             from stepsweep.client.terminal.view import View
@@ -273,7 +275,15 @@ def serve(
                 if as_json:
                     click.echo(json.dumps(serving_document(deployment, endpoint.environment()), indent=2))
                 else:
-                    show_serving(View(), deployment, endpoint.environment(), is_ours=endpoint.started_here)
+                    show_serving(
+                        View(),
+                        deployment,
+                        endpoint.environment(),
+                        trainer=trainer_of(endpoint),
+                        has_tutorial=not endpoint.trainer,
+                        is_ours=endpoint.started_here,
+                        ends_when_idle=endpoint.ends_when_idle,
+                    )
                 is_up = True
                 while endpoint.started_here:
                     time.sleep(1)  # a signal ends it, at the latest after this second

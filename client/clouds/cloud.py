@@ -63,6 +63,7 @@ class Cloud:
                 trainer=self.trainer,
                 job_vcpus=self.job_vcpus,
                 container=self.container,
+                ends_when_idle=True,
                 machines=machines,
             ) as endpoint:
                 self.check_it_is_as_asked(endpoint)
@@ -217,9 +218,9 @@ class Cloud:
 
         if endpoint.started_here:
             return
-        there = script_of(Path(endpoint.trainer)) if endpoint.trainer else None
-        trained = str(there or endpoint.trainer or "stepsweep's own trainer")
-        up = f"the cloud in {self.directory} is up with {{}}; wait until its sweeps have ended, or use another --dir"
+        trained = trainer_of(endpoint)
+        remedy = "wait until its sweeps have ended" if endpoint.ends_when_idle else "end its `sweep serve`"
+        up = f"the cloud in {self.directory} is up with {{}}; {remedy}, or use another --dir"
         option = "command" if self.trainer is not None and script_of(self.trainer) else "--trainer"
         faults = []
         if endpoint.trainer != (str(self.trainer.resolve()) if self.trainer else ""):
@@ -255,6 +256,12 @@ class Cloud:
         """Returns the named options if given, to append to a command for people to paste."""
         words = [word for name in names if (value := getattr(self, name)) for word in (f"--{name}", value)]
         return f" {shlex.join(words)}" if words else ""
+
+
+def trainer_of(endpoint: "Endpoint") -> str:
+    """Returns what trains in an embedded cloud, for people."""
+    script = script_of(Path(endpoint.trainer)) if endpoint.trainer else None
+    return str(script or endpoint.trainer or "stepsweep's own trainer")
 
 
 def job_vcpus_fault(value: int) -> str | None:

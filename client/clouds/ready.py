@@ -18,14 +18,18 @@ def check_trials(cloud: Cloud, spec: "SweepSpec", on_status: Callable[[str], Non
     """Asks the trainer whether it can run these trials. On AWS nothing is checked in advance.
 
     Raises:
-        InvalidInput: it cannot, for example because a data set is missing; lists every fault.
+        InvalidInput: it cannot, for example because a data set is missing; lists every fault. Or a cloud is up that
+            would train something else.
     """
     if not cloud.is_local:
         return
     from stepsweep.contract.rounds import first_round, trials_at_the_ends
     from stepsweep.contract.space import key_of
     from stepsweep.local.checks import faults_of
+    from stepsweep.local.joining import joined
 
+    if (endpoint := joined(cloud.directory)) is not None:
+        cloud.check_it_is_as_asked(endpoint)
     if cloud.trainer is not None and script_of(cloud.trainer) is None and not (cloud.trainer / "Dockerfile").is_file():
         raise InvalidInput(
             [

@@ -237,8 +237,17 @@ def stopped(view: View) -> None:
 
 
 def serving(view: View) -> None:
-    for is_ours in (True, False):
-        show_serving(view, STACK, PLACES, is_ours=is_ours)
+    for trainer, is_ours, ends_when_idle in (("", True, False), ("", False, False), ("python train.py", False, True)):
+        named, has_tutorial = trainer or "stepsweep's own trainer", not trainer
+        show_serving(
+            view,
+            STACK,
+            PLACES,
+            trainer=named,
+            has_tutorial=has_tutorial,
+            is_ours=is_ours,
+            ends_when_idle=ends_when_idle,
+        )
 
 
 DEAR: dict[str, Any] = {"job": StackJob(), "usd_per_hour": 3.06}

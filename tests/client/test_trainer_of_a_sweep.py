@@ -89,12 +89,35 @@ def test_a_cloud_that_is_up_never_trains_another_trainer_than_the_command_names(
     )  # fmt: skip
     with FileLock(tmp_path / "cloud.lock"), pytest.raises(InvalidInput) as refused:
         cloud.kept_up(print)
-    up_with = f"the cloud in {tmp_path} is up with {{}}; wait until its sweeps have ended, or use another --dir"
+    up_with = f"the cloud in {tmp_path} is up with {{}}; end its `sweep serve`, or use another --dir"
     assert refused.value.faults == (
         f"--trainer: {up_with.format(said)}",
         f"--job-vcpus: {up_with.format('1 a job')}",
         f"--container: {up_with.format('trials as processes')}",
     )
+
+
+@pytest.mark.parametrize(
+    ("ends_when_idle", "remedy"), [(False, "end its `sweep serve`"), (True, "wait until its sweeps have ended")]
+)
+def test_an_own_script_is_not_checked_by_the_trainer_of_a_cloud_that_cannot_run_it(
+    sweep: Sweep, ends_when_idle: bool, remedy: str
+) -> None:
+    directory = sweep.folder / ".stepsweep"
+    directory.mkdir()
+    up = {
+        "url": "http://127.0.0.1:9", "region": "us-east-1", "access_key_id": "key", "secret_access_key": "secret",
+        "pid": os.getpid(), "assembly": "", "trainer": "", "code": "", "job_vcpus": 1, "container": False,
+        "ends_when_idle": ends_when_idle,
+    }  # fmt: skip
+    (directory / "cloud.json").write_text(json.dumps(up))
+    (sweep.folder / "train.py").write_text("print('val_accuracy=0.5')\n")
+    (sweep.folder / "sweep.yaml").write_text("command: python train.py\nparameters: {depth: [1, 2]}\nepochs: 1\n")
+    with FileLock(directory / "cloud.lock"):
+        refused = sweep("run")
+    why = "the cloud in .stepsweep is up with stepsweep's own trainer"
+    assert refused.returncode == 2
+    assert refused.stderr == f"Taking sweep.yaml.\nsweep: command: {why}; {remedy}, or use another --dir\n"
 
 
 def test_what_has_changed_since_the_cloud_came_up_is_named(tmp_path: Path) -> None:
@@ -113,7 +136,7 @@ def test_what_has_changed_since_the_cloud_came_up_is_named(tmp_path: Path) -> No
     )  # fmt: skip
     for name in ("out.txt", "train.py"):
         (trainer / name).write_text("lr = 2\n")
-    with pytest.raises(InvalidInput, match=r"which has changed since \(out\.txt, train\.py\); wait until"):
+    with pytest.raises(InvalidInput, match=r"which has changed since \(out\.txt, train\.py\); end its"):
         cloud.check_it_is_as_asked(endpoint)
 
 
