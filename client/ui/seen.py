@@ -10,6 +10,7 @@ from stepsweep.bucket.stores import Home
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.interpreter import hint_of
+from stepsweep.client.clouds.own_command import entrypoint_of, own_command
 from stepsweep.client.deployment import explained
 from stepsweep.client.running.control import Found
 from stepsweep.client.running.progress import Progress
@@ -89,9 +90,10 @@ class Moments:
         seconds = standing.output.cost.job_seconds if standing.output else None
         report = self._gathered(found.archive.objects, standing, curves, seconds)
         by = planned_by(found.archive, self._name)
+        report = self._with_command(report, found, plan)
         return Seen(report=report, plan=plan, priority=found.archive.priority(self._name), planned_by=by)
 
-    def running(self, followed: Followed) -> Seen:
+    def running(self, followed: Followed, found: Found) -> Seen:
         """Returns a sweep that runs, from what has been read of its execution."""
         execution, progress = followed.execution, followed.progress
         plan, rows = (execution.plan, followed.rows()) if followed.has_begun else (None, [])
@@ -106,7 +108,7 @@ class Moments:
         training = progress.training[:MAX_RUNNING_CURVES]
         live = {each.trial.trial_id: each.curve for each in training if each.curve is not None}
         curves = self._best(followed.curves, plan, rows) | live
-        report = self._gathered(followed.home, standing, curves, None)
+        report = self._with_command(self._gathered(followed.home, standing, curves, None), found, plan)
         running = [running_row(each.trial, each.curve, execution.spec) for each in training]
         return Seen(
             report=replace(report, running=running, unfinished=frozenset(live)),
@@ -132,6 +134,13 @@ class Moments:
             if (curve := self._curves.get((each.trial_id, each.epochs)) or found.get(each.trial_id)) is not None
         }
         return {trial_id: curve for (trial_id, _), curve in self._curves.items()}
+
+    def _with_command(self, report: Gathered, found: Found, plan: Plan | None) -> Gathered:
+        best = report.standing.winner
+        if best is None or plan is None or best.trial_id not in plan.trials:
+            return report
+        entrypoint = entrypoint_of(self._cloud, found, self._name)
+        return replace(report, winner_command=own_command(plan.trials[best.trial_id], entrypoint))
 
     def _gathered(
         self,

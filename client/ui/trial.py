@@ -6,10 +6,10 @@ from typing import Any
 
 from stepsweep.bucket.plans import Plan
 from stepsweep.bucket.trial_files import Artifact
+from stepsweep.client.clouds.own_command import entrypoint_of, own_command
 from stepsweep.client.deployment import CloudError, explained, may_pass
 from stepsweep.client.logs.reading import log_of
 from stepsweep.client.logs.trial_logs import Log
-from stepsweep.client.ui.own_command import entrypoint_of, own_command
 from stepsweep.client.ui.source import Source
 from stepsweep.contract.cost import moment
 from stepsweep.contract.curves import best_epoch

@@ -249,7 +249,7 @@ class SweepWatch:
         return seen
 
     def _running(self, followed: Followed) -> Seen:
-        seen = self._moments.running(followed)
+        seen = self._moments.running(followed, self._source.found())
         if time.monotonic() - self._note_read_at >= NOTE_SECONDS[self._source.cloud.on]:
             # Not from the archive of the running sweep, which reads each object once.
             self._read_note(self._source.found().archive)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from stepsweep.contract.ahead import behind, significantly_better, tested
-from stepsweep.contract.described import MAX_NAMED, number_of, shown_value
+from stepsweep.contract.described import MAX_NAMED, assignments, number_of, shown_value
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.words import options_line
 from stepsweep.page.drawn import label
@@ -19,7 +19,7 @@ KILO = 1_000
 
 def winner_of(facts: Facts) -> Markup:
     """Returns the winner, or the best trial so far, with its files, and its ties or the second best."""
-    winner, spec = facts.winner, facts.spec
+    winner, spec, command = facts.winner, facts.spec, facts.report.winner_command
     if winner is None or winner.value is None:
         return NOTHING
     error = "" if winner.standard_error is None else f" ± {shown_value(winner.standard_error, digits=2)}"
@@ -30,8 +30,9 @@ def winner_of(facts: Facts) -> Markup:
         markup(
             '<div class="copyable"><code id="winner-options">{}</code>'
             '<button type="button" data-copies="winner-options">Copy</button></div>',
-            _options(winner),
+            _together(command) if command else _options(winner),
         ),
+        _of_command(winner) if command else NOTHING,
         markup(
             '<p class="value"><strong>{}</strong> {}{}{}{}</p>',
             shown_value(winner.value),
@@ -84,9 +85,19 @@ def front_of(facts: Facts) -> Markup:
 
 
 def _options(row: Row) -> Markup:
-    """Returns params as `options_line`, with each option beside its value where a line ends."""
-    each = [options_line({name: value}) for name, value in row.params.items()]
-    return joined([markup('<span class="option">{}</span>', option) for option in each], " ")
+    """Returns params as `options_line`."""
+    return _together([options_line({name: value}) for name, value in row.params.items()])
+
+
+def _together(options: Sequence[str]) -> Markup:
+    """Returns options, each beside its value where a line ends."""
+    return joined([markup('<span class="option">{}</span>', option) for option in options], " ")
+
+
+def _of_command(winner: Row) -> Markup:
+    """Returns the params that a script's own command may hide, and of which trial it is."""
+    of_first = f"; the command is that of the first of its {winner.n} trials" if winner.n > 1 else ""
+    return markup("<p><code>{}</code>{}</p>", assignments(winner.params), of_first)
 
 
 def _of_output(facts: Facts) -> list[Markup]:

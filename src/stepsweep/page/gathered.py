@@ -97,6 +97,7 @@ class Gathered:
         trainer: how to run it again; by default nothing is known of it.
         note: what a person has written about it.
         hint: what to do about the reasons of failures; empty if that is not known.
+        winner_command: that of the winner's script, each option with its value as one text; empty if it is not known.
         curves_of: how many of the best trials have their curves in the page; None for all.
     """
 
@@ -118,6 +119,7 @@ class Gathered:
     note: Note = NO_NOTE
     curves_of: int | None = None
     hint: str = ""
+    winner_command: Sequence[str] = ()
 
     @property
     def rows(self) -> list[Row]:
