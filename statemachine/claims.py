@@ -1,16 +1,11 @@
-"""What a planner checks before anything starts: the budget, that a sweep's name means one input, and one trainer."""
+"""What a planner checks before anything starts: that a sweep's name means one input, and one trainer."""
 
 import json
 from dataclasses import dataclass
 
 from stepsweep.bucket.s3 import Bucket
-from stepsweep.contract import keys, rounds
-from stepsweep.contract.assumed import Span
-from stepsweep.contract.bill import bill_of
-from stepsweep.contract.cost import Rates
+from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidDocument, InvalidSweep
-from stepsweep.contract.fleet import Fleet
-from stepsweep.contract.means import StackJob
 from stepsweep.contract.space import shown
 from stepsweep.contract.spec import ABOUT_THE_RUN, SweepSpec
 
@@ -24,45 +19,6 @@ class Trainer:
 
     version: str
     name: str
-
-
-def within_budget(
-    spec: SweepSpec, rates: Rates, job: StackJob, trainer: Trainer, *, finished: int, to_run: int
-) -> float | None:
-    """Returns the most that the whole search costs by estimate; None if nobody has measured the trainer.
-
-    Raises InvalidSweep if the cost exceeds the budget, or is unknown and there is a budget.
-
-    Args:
-        rates: of a machine that the stack's own job fills. The spec's `seconds_per_epoch` takes the place of theirs.
-        finished: trials of the first round that need no job.
-    """
-    pace = spec.seconds_per_epoch or rates.seconds_per_epoch
-    fleet = Fleet.of(spec, job, usd_per_hour=rates.usd_per_hour)
-    bill = bill_of(spec, fleet, Span(pace, pace), finished=finished) if pace is not None else None
-    usd = bill.usd.high if bill else None
-    if spec.budget_usd is not None and usd is None and to_run:
-        raise InvalidSweep(
-            [
-                f"budget_usd: cannot be checked: the time that the trainer {shown(trainer.name)} takes for an "
-                "epoch is unknown; give seconds_per_epoch (`sweep plan --calibrate` measures it), or leave "
-                "budget_usd out"
-            ]
-        )
-    if spec.budget_usd is not None and bill and usd is not None and usd > spec.budget_usd:
-        what = f"{to_run} trials of up to {spec.epochs} epochs"
-        if spec.rounds and (number := len(rounds.schedule(spec))) > 1:
-            what += f" in {number} rounds"
-        machines = f"{bill.machines} machines" if bill.machines > 1 else "a machine"
-        raise InvalidSweep(
-            [
-                f"budget_usd: {what} may cost {usd:.2f} USD: at most {bill.jobs_usd.high:.2f} for the trials "
-                f"({pace:g} s per epoch, {fleet.usd_per_hour:g} USD per hour), the rest for {machines} that boot, pull "
-                f"the image and idle. That is more than {spec.budget_usd:g}; give fewer trials or epochs, a smaller "
-                "max_concurrency, or a larger budget"
-            ]
-        )
-    return usd
 
 
 def claim(bucket: Bucket, spec: SweepSpec) -> bool:

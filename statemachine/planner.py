@@ -13,6 +13,7 @@ from typing import Any
 from stepsweep.bucket.latest import has_planned, other_execution, taken_over
 from stepsweep.bucket.s3 import Bucket
 from stepsweep.contract import keys, rounds
+from stepsweep.contract.budget import within_budget
 from stepsweep.contract.cost import Rates
 from stepsweep.contract.documents import RoundPlan, RoundResults, TrialItem
 from stepsweep.contract.errors import InvalidDocument, InvalidSweep
@@ -22,7 +23,7 @@ from stepsweep.contract.space import parse_value, shown
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 from stepsweep.statemachine import kept
-from stepsweep.statemachine.claims import Trainer, check_trainer, claim, within_budget
+from stepsweep.statemachine.claims import Trainer, check_trainer, claim
 from stepsweep.statemachine.earlier import with_known
 from stepsweep.statemachine.log import Invocation
 from stepsweep.statemachine.workers import plan_workers
@@ -128,7 +129,7 @@ def plan(
     to_run = [trial for trial in planned if trial.metrics_key not in finished]
     usd = None
     if not round_number:
-        usd = within_budget(spec, rates, job, trainer, finished=len(finished), to_run=len(to_run))
+        usd = within_budget(spec, rates, job, finished=len(finished), to_run=len(to_run))
         is_resumed = not claim(bucket, spec)
         if is_resumed and not spec.accept_trainer:
             _check_planned_trainer(bucket, spec, trainer)

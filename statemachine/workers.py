@@ -10,6 +10,7 @@ from stepsweep.bucket.latest import has_planned, taken_over
 from stepsweep.bucket.s3 import Bucket
 from stepsweep.bucket.search_log import SearchLog
 from stepsweep.contract import keys
+from stepsweep.contract.budget import within_budget
 from stepsweep.contract.cost import Rates
 from stepsweep.contract.events import Began
 from stepsweep.contract.fleet import Fleet
@@ -18,7 +19,7 @@ from stepsweep.contract.means import StackJob
 from stepsweep.contract.search_state import SearchState
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.worker import ASK, TRAIN, worker_state
-from stepsweep.statemachine.claims import Trainer, check_trainer, claim, within_budget
+from stepsweep.statemachine.claims import Trainer, check_trainer, claim
 
 
 def plan_workers(
@@ -50,7 +51,7 @@ def plan_workers(
     """
     log = SearchLog.read(bucket, spec.name)
     if not part:
-        within_budget(spec, rates, job, trainer, finished=0, to_run=_trials(spec))
+        within_budget(spec, rates, job, finished=0, to_run=_trials(spec))
         if not claim(bucket, spec) and log.state is not None and not spec.accept_trainer:
             check_trainer(spec, then=_trainer_of(log.state.began), now=trainer)
     elif log.state is not None:  # an execution's jobs run the image that it started with

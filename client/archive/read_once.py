@@ -43,6 +43,9 @@ class ReadOnce:
             self._sizes[prefix] = self._store.sizes(prefix)
         return self._sizes[prefix]
 
+    def present(self, keys: Iterable[str]) -> set[str]:
+        return self._store.present(keys)
+
     def save(self, key: str, file: Path) -> None:
         self._store.save(key, file)
 

@@ -3,7 +3,7 @@
 `contract.bill` makes a bill of the pace, with everything that machines cost.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -21,7 +21,8 @@ from stepsweep.contract import rounds
 from stepsweep.contract.artifacts import FRONT, WINNER
 from stepsweep.contract.assumed import Span
 from stepsweep.contract.bill import Bill, bill_of
-from stepsweep.contract.cost import TUTORIAL_RATES
+from stepsweep.contract.budget import within_budget
+from stepsweep.contract.cost import TUTORIAL_RATES, Rates
 from stepsweep.contract.described import number_of
 from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.limits import MAX_NAME
@@ -68,6 +69,7 @@ class Estimate:
         price_from: where the price is from, in words.
         budget_usd_per_hour: the price by which the stack checks budgets; None on this machine.
         is_of_machine: whether the pace was measured where the jobs will run.
+        finished: trials of the first round that need no job, as far as is known.
     """
 
     pace: Pace | None
@@ -76,6 +78,7 @@ class Estimate:
     price_from: str
     budget_usd_per_hour: float | None
     is_of_machine: bool
+    finished: int = 0
 
     @property
     def paces(self) -> Span | None:
@@ -90,7 +93,7 @@ class Estimate:
         return self.paces * (epochs / 3600) * self.fleet.usd if self.paces else None
 
     def bill(self, spec: SweepSpec) -> Bill | None:
-        return bill_of(spec, self.fleet, self.paces) if self.paces else None
+        return bill_of(spec, self.fleet, self.paces, finished=self.finished) if self.paces else None
 
 
 def estimated(spec: SweepSpec, cloud: Cloud, script: "Script | None" = None) -> Estimate:
@@ -100,30 +103,101 @@ def estimated(spec: SweepSpec, cloud: Cloud, script: "Script | None" = None) -> 
         script: the trainer, if it is not the cloud's.
 
     Raises:
+        InvalidSweep: the sweep would be refused, since its budget is too small or cannot be checked.
         CloudError: AWS did not answer, or does not allow it.
     """
-    pace = pace_of(cloud, script)
-    is_of_machine = not cloud.is_local
-    if pace is None and cloud.is_local and script is None and cloud.trainer is None:
+    history = _history(cloud, script)
+    pace, is_of_machine = history.pace, not cloud.is_local
+    if (stated := spec.seconds_per_epoch) is not None:
+        pace, is_of_machine = Pace(fastest=stated, slowest=stated, measured_on="the spec's seconds_per_epoch"), True
+    elif pace is None and cloud.is_local and script is None and cloud.trainer is None:
         seconds = TUTORIAL_RATES.seconds_per_epoch or 0.0
         pace, is_of_machine = Pace(fastest=seconds, slowest=seconds, measured_on="the tutorial"), True
     control = None if cloud.is_local else cloud.looked_at().control
     if control is None:
         price = Price(usd_per_hour=TUTORIAL_RATES.usd_per_hour, told="a g4dn.xlarge in us-east-1 in 2021")
-        job, most, budgets = StackJob(), None, None
+        job, most, budgets = StackJob(), None, price.usd_per_hour
     else:
         deployed = control.deployment
         price, job, most = price_of(deployed), deployed.job, deployed.max_concurrency
-        budgets = deployed.usd_per_hour * job.machines(spec.resources)
+        budgets = deployed.usd_per_hour
+    finished = history.finished(spec)
+    # The tutorial's pace, which a stack knows by itself, is unknown here.
+    if pace is not None or control is None or control.deployment.trainer_command:
+        _check_budget(
+            spec, Rates(usd_per_hour=budgets, seconds_per_epoch=pace.slowest if pace else None), job, finished
+        )
     fleet = partial(Fleet.of, job=job, usd_per_hour=price.usd_per_hour)
     return Estimate(
         pace=pace,
         fleet=fleet(replace(spec, max_concurrency=spec.max_concurrency or most)),
         widest=fleet(replace(spec, max_concurrency=None)),
         price_from=price.told,
-        budget_usd_per_hour=budgets,
+        budget_usd_per_hour=budgets * job.machines(spec.resources) if control else None,
         is_of_machine=is_of_machine,
+        finished=finished,
     )
+
+
+def _check_budget(spec: SweepSpec, rates: Rates, job: StackJob, finished: int) -> None:
+    """Checks the budget as the planner does. Raises InvalidSweep."""
+    if not spec.rounds:  # which trials a free-running search begins is not known to its planner
+        finished, begun = 0, spec.number_of_params * spec.trials_each
+    else:
+        begun = rounds.schedule(spec)[0].trials
+    within_budget(spec, rates, job, finished=finished, to_run=begun - finished)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _History:
+    """What a cloud has of a trainer.
+
+    Attributes:
+        plans: of its latest sweeps, the latest first.
+        version: identifies its code; None if nothing says it.
+    """
+
+    records: Records
+    plans: Sequence[Plan]
+    version: str | None
+    is_local: bool
+
+    @property
+    def pace(self) -> Pace | None:
+        with explained():
+            measured = [each for plan in self.plans[:MAX_SWEEPS] for each in _measured(self.records, plan)]
+        if not measured:
+            return None
+        # The start of a job weighs more in a short trial than in a long one.
+        longest = max(epochs for epochs, _ in measured)
+        paces = [seconds / epochs for epochs, seconds in measured if 2 * epochs >= longest]
+        where = "on this machine" if self.is_local else "of this stack"
+        what = f"{number_of(len(paces), 'finished trial')} of this trainer {where}"
+        return Pace(fastest=min(paces), slowest=max(paces), measured_on=what)
+
+    def finished(self, spec: SweepSpec) -> int:
+        """Returns how many trials of the first round need no job."""
+        if self.version is None:
+            return 0
+        with explained():
+            return self.records.have_metrics_of(rounds.first_round(spec, trainer_version=self.version))
+
+
+def _history(cloud: Cloud, script: "Script | None" = None) -> _History:
+    if cloud.is_local:
+        archive, version = cloud.recorded(), None
+        names = sweeps_of(cloud.directory, script or cloud.trainer)
+    else:
+        found = cloud.looked_at()
+        archive, version = found.archive, found.control.deployment.trainer_version if found.control else None
+        names = latest(found, most=MAX_READ)
+    with explained():
+        found_plans = [each for each in for_all(lambda name: _plan(archive.records, name), names) if each is not None]
+    found_plans.sort(key=lambda each: each[0], reverse=True)
+    plans = [plan for _, plan in found_plans if version is None or plan.trainer_version == version]
+    if cloud.is_local and plans:
+        version = plans[0].trainer_version
+    return _History(records=archive.records, plans=plans, version=version, is_local=cloud.is_local)
 
 
 def pace_of(cloud: Cloud, script: "Script | None" = None) -> Pace | None:
@@ -132,27 +206,7 @@ def pace_of(cloud: Cloud, script: "Script | None" = None) -> Pace | None:
     Raises:
         CloudError: AWS did not answer, or does not allow it.
     """
-    if cloud.is_local:
-        if not (names := sweeps_of(cloud.directory, script or cloud.trainer)):
-            return None
-        archive, version = cloud.recorded(), None
-    else:
-        found = cloud.looked_at()
-        archive, version = found.archive, found.control.deployment.trainer_version if found.control else None
-        names = latest(found, most=MAX_READ)
-    with explained():
-        found_plans = [each for each in for_all(lambda name: _plan(archive.records, name), names) if each is not None]
-        plans = [each for each in found_plans if version is None or each[1].trainer_version == version]
-        plans.sort(key=lambda each: each[0], reverse=True)
-        measured = [each for _, plan in plans[:MAX_SWEEPS] for each in _measured(archive.records, plan)]
-    if not measured:
-        return None
-    # The start of a job weighs more in a short trial than in a long one.
-    longest = max(epochs for epochs, _ in measured)
-    paces = [seconds / epochs for epochs, seconds in measured if 2 * epochs >= longest]
-    where = "on this machine" if cloud.is_local else "of this stack"
-    what = f"{number_of(len(paces), 'finished trial')} of this trainer {where}"
-    return Pace(fastest=min(paces), slowest=max(paces), measured_on=what)
+    return _history(cloud, script).pace
 
 
 def latest(found: "Found", *, most: int) -> list[str]:

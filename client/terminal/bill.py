@@ -24,11 +24,10 @@ def bill_document(spec: SweepSpec, estimate: Estimate) -> dict[str, Any]:
     }
     if estimate.paces is None:
         return known
-    other = bill_of(other_way(spec), estimate.fleet, estimate.paces)
-    choices = zip(("cheapest", "fastest"), cheapest_and_fastest(spec, estimate.widest, estimate.paces), strict=True)
+    choices = zip(("cheapest", "fastest"), _choices(spec, estimate, estimate.paces), strict=True)
     return {
         **known,
-        "free_running" if spec.rounds else "in_rounds": _takes(other),
+        "free_running" if spec.rounds else "in_rounds": _takes(_other(spec, estimate, estimate.paces)),
         **{name: {"max_concurrency": number, **_takes(each)} for name, (number, each) in choices},
     }
 
@@ -37,7 +36,7 @@ def told(spec: SweepSpec, estimate: Estimate, epochs: int) -> Iterator[str]:
     """Yields what is known of the time and cost, in sentences.
 
     Args:
-        epochs: the most that all trials together train.
+        epochs: the most that all trials together train, finished ones as well.
     """
     pace, paces, bill = estimate.pace, estimate.paces, estimate.bill(spec)
     if pace is None or paces is None or bill is None:
@@ -51,15 +50,15 @@ def told(spec: SweepSpec, estimate: Estimate, epochs: int) -> Iterator[str]:
     if pace.measured_on == "the tutorial":
         time += ", as in the tutorial"
     else:
-        took = _range(paces * epochs, lambda seconds: str(timedelta(seconds=round(seconds))))
+        left = epochs - estimate.finished * spec.rungs[0]
+        took = _range(paces * left, lambda seconds: str(timedelta(seconds=round(seconds))))
         yield f"Job time {took}: {time}, as in {pace.measured_on}."
     yield f"On AWS {_told(bill)}{'' if estimate.is_of_machine else ', if a machine there is as fast as this one'}."
     rate = f"{estimate.fleet.usd_per_hour:.4g} USD per hour ({estimate.price_from})"
     yield f"The trials take {usd_range(bill.jobs_usd)} USD of that: {time}, {rate}."
     yield f"The rest is boot, image, waits, idling, disk and address of {number_of(bill.machines, 'machine')}."
-    other = bill_of(other_way(spec), estimate.fleet, paces)
-    yield f"{'Free-running' if spec.rounds else 'In rounds'}: {_told(other)}."
-    (few, cheapest), (many, fastest) = cheapest_and_fastest(spec, estimate.widest, paces)
+    yield f"{'Free-running' if spec.rounds else 'In rounds'}: {_told(_other(spec, estimate, paces))}."
+    (few, cheapest), (many, fastest) = _choices(spec, estimate, paces)
     if few != many:
         yield f"Cheapest with max_concurrency {few}: {_told(cheapest)}. Fastest with {many}: {_told(fastest)}."
     if estimate.budget_usd_per_hour is not None and estimate.budget_usd_per_hour < 0.999 * estimate.fleet.usd_per_hour:
@@ -67,6 +66,16 @@ def told(spec: SweepSpec, estimate: Estimate, epochs: int) -> Iterator[str]:
             f"The stack checks budget_usd by {estimate.budget_usd_per_hour:.4g} USD per hour, which is less: deploy it "
             "with the right usd_per_hour."
         )
+
+
+def _other(spec: SweepSpec, estimate: Estimate, paces: Span) -> Bill:
+    other = other_way(spec)
+    # Of a model's search, the other way begins with other params.
+    return bill_of(other, estimate.fleet, paces, finished=0 if spec.search.learns else estimate.finished)
+
+
+def _choices(spec: SweepSpec, estimate: Estimate, paces: Span) -> tuple[tuple[int, Bill], tuple[int, Bill]]:
+    return cheapest_and_fastest(spec, estimate.widest, paces, finished=estimate.finished)
 
 
 def seconds_text(value: float) -> str:

@@ -1,11 +1,14 @@
 """Time and cost in advance: from finished trials of the same trainer, and of no other one."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
+from stepsweep.client.cli.main import cli
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.trainers import remember
 from stepsweep.client.operations.estimating import (
@@ -177,6 +180,46 @@ def test_a_budget_is_checked_by_the_slowest_known_pace_unless_the_spec_has_one(
     assert with_pace(SPEC, cloud) == SPEC
     told = SweepSpec.from_json({**held.to_json(), "seconds_per_epoch": 7})
     assert with_pace(told, cloud) == told
+
+
+def planned(recorded: RecordedCloud, trainer: Path, *words: str) -> Result:
+    options = ("--fixed", "of=first", "--trainer", str(trainer), "--dir", str(recorded.directory))
+    return CliRunner().invoke(cli, ["plan", "--epochs", "4", *options, *words])
+
+
+def test_a_plan_is_refused_where_its_sweep_would_be_for_the_budget(recorded: RecordedCloud, trainer: Path) -> None:
+    three = ("--set", "lr=1,2,3", "--budget-usd", "0.1")
+    unknown = planned(recorded, trainer, *three)
+    assert str(unknown.exception).startswith("budget_usd: cannot be checked: the time that the trainer takes")
+    finished(recorded, "first", trainer, [8, 20], epochs=4)
+    assert str(planned(recorded, trainer, *three).exception).startswith(
+        "budget_usd: 1 trial of up to 4 epochs may cost 0.20 USD: at most 0.00 for the trials (5 s per epoch, 0.526 "
+        "USD per hour), the rest for a machine that boots, pulls the image and idles. That is more than 0.1; give"
+    )
+    assert planned(recorded, trainer, "--set", "lr=1,2,3", "--budget-usd", "0.3").exit_code == 0
+    assert planned(recorded, trainer, "--set", "lr=1,2", "--budget-usd", "0.01").exit_code == 0, "all are finished"
+    freely = planned(recorded, trainer, "--set", "lr=1,2", "--budget-usd", "0.01", "--no-rounds")
+    assert str(freely.exception).startswith("budget_usd: 2 trials of up to 4 epochs may cost 0.4")
+
+
+def test_a_plan_takes_the_time_that_the_spec_names(recorded: RecordedCloud, trainer: Path, tmp_path: Path) -> None:
+    spec = tmp_path / "s.json"
+    spec.write_text(json.dumps({"parameters": {"lr": [1, 2]}, "seconds_per_epoch": 3600}))
+    shown = planned(recorded, trainer, str(spec)).output
+    assert "Job time 8:00:00: 3,600 s per epoch, as in the spec's seconds_per_epoch.\nOn AWS " in shown
+
+
+def test_a_plan_says_which_trials_are_finished_and_what_the_others_take(recorded: RecordedCloud, trainer: Path) -> None:
+    finished(recorded, "first", trainer, [8, 20], epochs=4)
+    shown = planned(recorded, trainer, "--set", "lr=1,2,3").output
+    assert "\n2 of 3 trials are finished already, and not trained again.\nJob time 0:00:08 to 0:00:20:" in shown
+    shown = planned(recorded, trainer, "--set", "lr=1,2").output
+    assert "\n2 of 2 trials are finished already, and not trained again.\nEvery trial: of=first\n" in shown
+    shown = planned(recorded, trainer, "--set", "lr=1,2,3", "--halving", "2:3").output
+    assert "finished already" not in shown, "after other epochs"
+    shown = planned(recorded, trainer, "--set", "lr=2,3", "--halving", "4:2", "--epochs", "8").output
+    assert "\n1 of 2 trials has finished the first rung already, and does not train it again.\n" in shown
+    assert json.loads(planned(recorded, trainer, "--set", "lr=1", "--json").output)["finished"] == 1
 
 
 def test_a_calibration_is_one_new_trial_of_one_epoch() -> None:

@@ -33,14 +33,14 @@ class TestBudget:
         all_at_once = cloud.plan({**SPEC, "name": "wide"})["usd_at_most"]
         assert cloud.plan({**SPEC, "name": "one", "max_concurrency": 1})["usd_at_most"] < all_at_once / 2
         fault = cloud.plan({**SPEC, "name": "dear", "max_concurrency": 1, "epochs": 600, "budget_usd": 1})["fault"]
-        assert ", the rest for a machine that boot, pull the image and idle. That is more than 1; give" in fault
+        assert ", the rest for a machine that boots, pulls the image and idles. That is more than 1; give" in fault
 
     def test_the_tutorial_s_pace_is_not_taken_for_another_trainer_s(self, cloud: Cloud) -> None:
         cloud.monkeypatch.delenv(keys.SECONDS_PER_EPOCH)
         assert cloud.plan(SPEC)["usd_at_most"] is None
         refused = cloud.plan({**SPEC, "budget_usd": 5, "name": "held"})
         assert refused == {
-            "fault": 'budget_usd: cannot be checked: the time that the trainer "mine" takes for an epoch is unknown; '
+            "fault": "budget_usd: cannot be checked: the time that the trainer takes for an epoch is unknown; "
             "give seconds_per_epoch (`sweep plan --calibrate` measures it), or leave budget_usd out"
         }
         measured = {**SPEC, "epochs": 600, "seconds_per_epoch": 12, "name": "measured"}
@@ -63,7 +63,7 @@ class TestBudget:
         usd = 1000 * 6 / 3600 * (0.5 + DISK + 0.005) + FOUR_MACHINES * 3 / 4
         assert cloud.plan({**halved, "name": "again"})["usd_at_most"] == pytest.approx(usd, abs=1e-4)
         refused = cloud.plan({**halved, "name": "poor", "budget_usd": 0.8})["fault"]
-        assert refused.startswith(f"budget_usd: 1 trials of up to 600 epochs in 2 rounds may cost {usd:.2f} USD")
+        assert refused.startswith(f"budget_usd: 1 trial of up to 600 epochs in 2 rounds may cost {usd:.2f} USD")
 
     def test_a_next_round_s_machines_may_each_hold_one_job_where_they_could_hold_four(self, cloud: Cloud) -> None:
         """Of four trials of 200 epochs that took ten hours each, two go on for 400 more, at the same pace: 20 hours."""

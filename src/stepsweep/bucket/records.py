@@ -158,6 +158,10 @@ class Records:
         ended = set(self.ended(plan, objects))
         return [trial_id for trial_id in plan.trials if trial_id in ended or trial_id not in plan.to_run]
 
+    def have_metrics_of(self, trials: Sequence[Trial]) -> int:
+        """Returns how many of the trials have metrics, and need no job."""
+        return len(self._store.present(trial.metrics_key for trial in trials))
+
     def results(self, plan: Plan, trial_ids: Sequence[str]) -> list[Read]:
         """Returns the results of trials, with the reducer's reasons."""
 

@@ -43,6 +43,9 @@ class Store(Protocol):
     def sizes(self, prefix: str) -> dict[str, int]:
         """Returns the bytes of each object below the prefix, by the rest of its key."""
 
+    def present(self, keys: Iterable[str]) -> set[str]:
+        """Returns the given keys that exist."""
+
     def save(self, key: str, file: Path) -> None:
         """Writes an object of any size to a file. Raises FileNotFoundError if it is missing."""
 
@@ -125,6 +128,9 @@ class FolderStore:
             with contextlib.suppress(FileNotFoundError):  # deleted since
                 found[key.removeprefix(prefix)] = file.stat(follow_symlinks=False).st_size
         return dict(sorted(found.items()))
+
+    def present(self, keys: Iterable[str]) -> set[str]:
+        return {key for key in keys if self.get(key, at_most=1) is not None}
 
     def save(self, key: str, file: Path) -> None:
         try:

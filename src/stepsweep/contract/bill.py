@@ -145,18 +145,21 @@ def other_way(spec: SweepSpec) -> SweepSpec:
     return replace(spec, rounds=not spec.rounds, search=search)
 
 
-def cheapest_and_fastest(spec: SweepSpec, fleet: Fleet, pace: Span) -> tuple[tuple[int, Bill], tuple[int, Bill]]:
+def cheapest_and_fastest(
+    spec: SweepSpec, fleet: Fleet, pace: Span, *, finished: int = 0
+) -> tuple[tuple[int, Bill], tuple[int, Bill]]:
     """Returns two values of `max_concurrency` with their bills, by the high ends; of equals, the one that costs less.
 
     Args:
         fleet: with as many jobs at once as the stack allows.
+        finished: trials whose first rung is trained already.
     """
     most = max(each.trials for each in schedule(spec))
     widest = min(fleet.at_once, most)
     # With the same number of waves, fewer machines are as fast.
     fewest = ceil(most / widest)
     asked = {ceil(most / waves) for waves in range(fewest, fewest + 32)} | {widest, 1}
-    bills = {number: bill_of(spec, replace(fleet, at_once=number), pace) for number in sorted(asked)}
+    bills = {number: bill_of(spec, replace(fleet, at_once=number), pace, finished=finished) for number in sorted(asked)}
     cheapest = min(bills.items(), key=lambda each: (each[1].usd.high, each[1].hours.high))
     fastest = min(bills.items(), key=lambda each: (each[1].hours.high, each[1].usd.high))
     return cheapest, fastest
