@@ -23,7 +23,8 @@ from stepsweep.client.ui.changes import Changes
 from stepsweep.client.ui.files import Copies, zipped
 from stepsweep.client.ui.guard import Guard, Keys
 from stepsweep.client.ui.overview import Listed
-from stepsweep.client.ui.pages import ALIVE, Pages, event, said_of, streamed
+from stepsweep.client.ui.pages import ALIVE, Pages, event, streamed
+from stepsweep.client.ui.said import said_of, title_of
 from stepsweep.client.ui.source import Source
 from stepsweep.client.ui.trial_pages import TrialPages
 from stepsweep.client.ui.watches import Watches, checked_name, name_of
@@ -133,10 +134,10 @@ class Site:
                 if seen is None:
                     yield ALIVE
                     continue
-                parts = await run_in_threadpool(self._pages.parts, seen, self.watches.doings.of(name))
-                title = f"{seen.report.standing.status.lower()} · {name}"
+                done = self.watches.doings.of(name)
+                parts, said = await run_in_threadpool(self._pages.parts, seen, done), asdict(said_of(seen, done))
                 note = {"text": seen.report.note.text, "mark": seen.report.note.mark, "number": seen.note_number}
-                told = {"parts": parts, "number": seen.number, "said": said_of(seen), "title": title, "note": note}
+                told = {"parts": parts, "number": seen.number, "said": said, "title": title_of(seen), "note": note}
                 yield event("sweep", told)
 
         return streamed(events())

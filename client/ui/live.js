@@ -120,12 +120,18 @@
     again?.focus({ preventScroll: true });
   }
 
-  let toldAt = -Infinity;
+  let [toldAt, toldStage, telling] = [-Infinity, null, null];
 
-  function tell(sentence) { // to a screen reader, and not more often than it can be listened to
-    if (byId("said").textContent === sentence || performance.now() - toldAt < 10_000) return;
-    toldAt = performance.now();
-    byId("said").textContent = sentence;
+  // Tells a screen reader the latest sentence: a new stage at once, news within one not more often than they can be listened to.
+  function tell({ stage, sentence }) {
+    const wait = stage === toldStage ? Math.max(0, toldAt + 10_000 - performance.now()) : 0;
+    toldStage = stage;
+    clearTimeout(telling);
+    telling = setTimeout(() => {
+      if (byId("said").textContent === sentence) return;
+      toldAt = performance.now();
+      byId("said").textContent = sentence;
+    }, wait);
   }
 
   function tellNews(told) {

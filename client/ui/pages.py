@@ -16,8 +16,9 @@ from starlette.responses import Response, StreamingResponse
 from stepsweep.client.checks.stuck_jobs import why_jobs_wait
 from stepsweep.client.running.progress import Progress
 from stepsweep.client.ui.doings import Done
+from stepsweep.client.ui.said import said_of, title_of
 from stepsweep.client.ui.seen import Seen
-from stepsweep.contract.described import assignments, number_of, printable, shown_value, verb
+from stepsweep.contract.described import assignments, number_of, printable, shown_value
 from stepsweep.contract.note import MAX_CHARACTERS, first_line
 from stepsweep.contract.priority import Priority
 from stepsweep.page.document import SCRIPTS, STYLE, body, own
@@ -112,13 +113,14 @@ class Pages:
                 "mark": seen.report.note.mark,
                 "priority": seen.priority,
                 "state": facts.state,
+                "title": title_of(seen),
                 "metric": facts.metric,
                 "failures": facts.failures,
                 "files_of": seen.report.files_of,
                 "trial_url": trial_url,
                 "progress": progress,
                 "shares": _shares(progress) if progress else [],
-                "said": said_of(seen),
+                "how_far": said_of(seen, Done()).sentence,
                 "waits": why_jobs_wait(progress.waits_for) if progress and progress.waits_for else "",
                 "trouble": seen.trouble,
                 "faults": seen.faults,
@@ -128,23 +130,6 @@ class Pages:
                 "more_training": max(0, len(training) - MAX_TRAINING_ROWS),
             },
         )
-
-
-def said_of(seen: Seen) -> str:
-    """Returns in one sentence how far a sweep is, for a screen reader too."""
-    standing, progress = seen.report.standing, seen.progress
-    best, front = standing.winner, standing.front
-    value = f"; best {standing.spec.objective.metric} {best.value:.6g}" if best and best.value is not None else ""
-    if front:
-        value = f"; {number_of(len(front), 'trial')} on the front"
-    if progress is not None and progress.planned is None:
-        return "The trials are being planned."
-    if progress is not None:
-        ended = (progress.planned or 0) - progress.to_run + progress.ended
-        of_round = f" of round {progress.round_number}" if progress.round_number else ""
-        trials = number_of(progress.planned or 0, "trial")
-        return f"{ended:,} of {trials}{of_round} {verb(ended, 'has', 'have')} ended{value}."
-    return f"The sweep is {standing.status.lower()}{value}."
 
 
 def _shares(progress: Progress) -> list[dict[str, Any]]:

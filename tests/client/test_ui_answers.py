@@ -31,9 +31,10 @@ from stepsweep.client.ui.app import application
 from stepsweep.client.ui.doings import Doings, Done
 from stepsweep.client.ui.files import Copies
 from stepsweep.client.ui.guard import ASKS_FOR_IT, HEADERS, Keys
-from stepsweep.client.ui.pages import Pages, said_of
+from stepsweep.client.ui.pages import Pages
 from stepsweep.client.ui.recent import Recent
-from stepsweep.client.ui.seen import Seen
+from stepsweep.client.ui.said import Said, said_of, title_of
+from stepsweep.client.ui.seen import Moments, Seen
 from stepsweep.client.ui.source import Source
 from stepsweep.client.ui.trial import TrialWatch, Try
 from stepsweep.client.ui.trial_pages import TrialPages
@@ -586,9 +587,7 @@ def test_what_changes_a_sweep_leads_to_its_page(site: Site, monkeypatch: pytest.
         "halfway: Resuming halfway …", "new: Starting new …",
     ]  # fmt: skip
     text = site.get("/sweeps/new").text
-    assert text.startswith(
-        "interrupted · new: new 1 trial (lr 1), up to 3 epochs each; the highest val_accuracy wins. "
-    )
+    assert text.startswith("new: new 1 trial (lr 1), up to 3 epochs each; the highest val_accuracy wins. ")
     assert BUTTONS not in text, "it has no records"
 
 
@@ -666,7 +665,7 @@ def test_the_events(site: Site) -> None:
     assert Document(told["rows"]).text.startswith("All sweeps, the newest first Compare sweep status trials best")
     name, told = site.event("/sweeps/mine/events")
     shown = {
-        "said": "The sweep is finished; best val_accuracy 0.9.",
+        "said": {"stage": "FINISHED", "sentence": "The sweep is finished; best val_accuracy 0.9."},
         "title": "finished · mine",
         "number": told["number"],
         "note": {"text": "", "mark": mark_of(""), "number": told["note"]["number"]},
@@ -779,7 +778,7 @@ def test_a_bar_shows_how_many_trials_are_in_each_state(site: Site, pages: Pages,
     shown = replace(
         seen, report=replace(seen.report, standing=standing), progress=progress, trouble="it is gone", faults=("wrong",)
     )
-    assert said_of(shown) == "900 of 2,000 trials of round 2 have ended; best val_accuracy 0.7."
+    assert said_of(shown, Done()).sentence == "900 of 2,000 trials of round 2 have ended; best val_accuracy 0.7."
     parts = pages.parts(shown, Done(text="Stopping halfway …", faults=("it failed",)))
     assert text(parts["progress"]) == (
         "Stopping halfway … it failed wrong it is gone; the sweep continues Round 2 400 finished before 400 done "
@@ -795,7 +794,7 @@ def test_a_bar_shows_how_many_trials_are_in_each_state(site: Site, pages: Pages,
         ("starting", "57.0", "3.0"),
         ("queued", "60.0", "40.0"),
     ]
-    assert bar.named("svg")[0]["aria-label"] == said_of(shown)
+    assert bar.named("svg")[0]["aria-label"] == said_of(shown, Done()).sentence
     assert text(parts["actions"]) == f"Stop … Priority: normal … {BUTTONS}"
     running = text(parts["training"])
     assert running.startswith("Running now trial epoch val_accuracy lr=0.1 2/3 0.75 lr=0.01 …/3 ")
@@ -826,9 +825,17 @@ def test_a_sweep_that_has_hardly_begun(
 ) -> None:
     seen = replace(seen, progress=progress)
     assert text(pages.parts(seen, Done())["progress"]) == shown
-    assert said_of(seen) == said
+    assert said_of(seen, Done()).sentence == said
 
 
 def test_how_far_a_sweep_with_several_objectives_is(site: Site) -> None:
     seen = SweepWatch(site.watched, "front", Recent(60), Recent(60)).now()
-    assert said_of(seen) == "The sweep is finished; 1 trial on the front."
+    assert said_of(seen, Done()).sentence == "The sweep is finished; 1 trial on the front."
+
+
+def test_a_sweep_that_is_being_started_is_not_said_to_be_interrupted(site: Site, seen: Seen) -> None:
+    asked = Moments(site.watched.cloud, "halfway").only_asked(Path("cloud"), seen.report.standing.spec, [])
+    assert said_of(asked, Done(text="Starting …")) == Said(stage="doing", sentence="Starting …")
+    assert said_of(asked, Done(faults=("no", "room"))) == Said(stage="failed", sentence="no; room")
+    assert said_of(asked, Done()).sentence == "The records are being read."
+    assert title_of(asked) == "halfway"

@@ -16,7 +16,7 @@ from tests.support.command import Sweep
 from tests.support.embedded import SCRIPTED, eventually, keep_template
 from tests.support.ports import free_port
 from tests.support.recorded import RecordedCloud
-from tests.support.ui import served
+from tests.support.ui import Page, served
 
 pytestmark = pytest.mark.skipif(found() is None and not os.environ.get("CI"), reason=f"no browser here: {HOW}")
 
@@ -183,7 +183,7 @@ window.fetch = (url, ...more) => {
   return by ? window.answers[by](url, ...more) : asks(url, ...more);
 };
 window.tell = (told) => window.source.dispatchEvent(new MessageEvent("sweep", { data: JSON.stringify(
-  { title: "", said: "", parts: {}, note: { text: "", mark: "" }, ...told }) }));
+  { title: "", said: { stage: "", sentence: "" }, parts: {}, note: { text: "", mark: "" }, ...told }) }));
 window.json = (document) => new Response(JSON.stringify(document), { headers: { "Content-Type": "application/json" } });
 """
 
@@ -199,16 +199,21 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> RecordedCloud:
     return recorded
 
 
+@pytest.fixture(scope="module")
+def server(recorded: RecordedCloud) -> Iterator[Page]:
+    with served(recorded.directory.parent, "--dir", "cloud") as page:
+        yield page
+
+
 @pytest.fixture
-def told_by_hand(chromium: Browser, recorded: RecordedCloud) -> Iterator[Browser]:
+def told_by_hand(chromium: Browser, server: Page) -> Iterator[Browser]:
     """The page of a sweep that has ended, whose events and some of whose answers come from the test."""
     script = chromium.command("Page.addScriptToEvaluateOnNewDocument", source=EVENTS_BY_HAND)["identifier"]
     try:
-        with served(recorded.directory.parent, "--dir", "cloud") as page:
-            chromium.open(page.address)
-            chromium.open(f"{page.root}sweeps/mine")
-            eventually(lambda: chromium.run("return document.querySelectorAll('#trials tbody tr').length") == 5)
-            yield chromium
+        chromium.open(server.address)
+        chromium.open(f"{server.root}sweeps/mine")
+        eventually(lambda: chromium.run("return document.querySelectorAll('#trials tbody tr').length") == 5)
+        yield chromium
     finally:
         chromium.command("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
 
@@ -232,6 +237,32 @@ def test_until_the_trials_have_been_read_the_page_says_so_and_offers_no_empty_me
         eventually(lambda: chromium.run(seen) == [False, True])
     finally:
         chromium.command("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
+
+
+def test_a_screen_reader_is_told_a_new_stage_at_once_and_of_news_within_one_the_latest(told_by_hand: Browser) -> None:
+    chromium = told_by_hand
+    # Its own clock, as far as the page tells news by it.
+    chromium.run("""
+        [window.at, window.later] = [1e6, null];
+        performance.now = () => window.at;
+        window.setTimeout = (what, wait) => { wait ? (window.later = [what, wait]) : what(); };
+        window.clearTimeout = () => { window.later = null; };
+    """)
+    said = "return document.getElementById('said').textContent"
+
+    def told(stage: str, sentence: str) -> object:
+        chromium.run("tell({ number: 0, said: { stage: arguments[0], sentence: arguments[1] } })", stage, sentence)
+        return chromium.run(said)
+
+    assert told("doing", "Starting …") == "Starting …"
+    assert told("RUNNING", "0 of 9 have ended.") == "0 of 9 have ended."
+    chromium.run("window.at += 3000")
+    assert told("RUNNING", "1 of 9 has ended.") == "0 of 9 have ended."
+    assert told("RUNNING", "2 of 9 have ended.") == "0 of 9 have ended."
+    assert chromium.run("return window.later[1]") == 7000
+    chromium.run("window.later[0]()")
+    assert chromium.run(said) == "2 of 9 have ended."
+    assert told("FINISHED", "The sweep is finished.") == "The sweep is finished."
 
 
 def test_what_a_person_writes_while_the_note_is_saved_stays(told_by_hand: Browser) -> None:
