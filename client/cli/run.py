@@ -202,7 +202,6 @@ def plan(asked: Asked, cloud: Cloud, calibrate: bool, as_json: bool) -> int:
         ran = _calibrated(calibration(spec), cloud)
         if ran.code is not ExitCode.OK:
             return _shown(ran, as_json=False)
-    # What was just measured counts more than what the spec says.
     estimate = estimated(replace(spec, seconds_per_epoch=None) if calibrate else spec, cloud, script)
     if as_json:
         click.echo(json.dumps(plan_document(spec, estimate), indent=2))
