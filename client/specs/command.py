@@ -11,6 +11,9 @@ from stepsweep.trial.command import ARGS, FILES, PLACES
 
 MOST_NAMED = 8
 
+FOLDS = ("fold", "folds")
+"""Options of the trials of a sweep with `folds`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
@@ -18,32 +21,40 @@ class Command:
 
     Attributes:
         script: the script that trials run.
-        names: the parameters that the command has a placeholder for; None if it has one for all.
+        takes_all: whether the script gets all options, or only those that the command has a placeholder for.
         file: the configuration file that gets the options, if one does, with the names of its fields.
     """
 
     script: Script
-    names: frozenset[str] | None
+    takes_all: bool
     file: tuple[str, frozenset[str]] | None = None
 
     def faults(self, document: Mapping[str, Any]) -> list[str]:
         """Returns the requirements in the rest of the spec that this script does not meet."""
         faults = []
         given, in_some = _names_given(document)
-        if self.names is not None:
-            faults += [
-                f"command: {{{name}}} has no value in the trials that lack the parameter; write {ARGS} in its place"
-                for name in in_some
-                if name in self.names
-            ]
+        named, folds = self.script.placeholders, document.get("folds") is not None
+        faults += [
+            f"command: {{{name}}} has no value in the trials that lack the parameter; "
+            + (f"leave it out, or write {ARGS} alone" if self.takes_all else f"write {ARGS} in its place")
+            for name in in_some
+            if name in named
+        ]
+        if not self.takes_all:
             faults += [
                 f"command: has no place for {name}; write {{{name}}} where its value belongs, or {ARGS} at the end"
-                for name in [*given, *(("folds", "fold") if document.get("folds") is not None else ())]
-                if name not in self.names and self.names.isdisjoint(FILES)
+                for name in [*given, *(("folds", "fold") if folds else ())]
+                if name not in named and named.isdisjoint(FILES)
             ]
+        faults += [
+            f"command: {{{name}}} is no parameter; give it choices in `parameters`, or a value in `fixed`"
+            for name in sorted(named - {*given, "epochs", "seed", *FOLDS, *PLACES, *FILES})
+        ]
+        if not folds:
             faults += [
-                f"command: {{{name}}} is no parameter; give it choices in `parameters`, or a value in `fixed`"
-                for name in sorted(self.names - {*given, "epochs", "seed", "fold", "folds", *PLACES, *FILES})
+                f"command: {{{name}}} has a value with `folds` only; write folds: 5, or leave it out"
+                for name in FOLDS
+                if name in named - {*given}
             ]
         if self.file is not None:
             name_of_file, fields = self.file

@@ -103,7 +103,7 @@ def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[
                 for name in lost
             ]
         )
-    return rest, Command(script=script, names=None if takes_all else frozenset(named), file=config)
+    return rest, Command(script=script, takes_all=takes_all, file=config)
 
 
 def script_of_command(words: list[str], folder: Path, *, file: str) -> Script:

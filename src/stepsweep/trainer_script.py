@@ -66,6 +66,11 @@ class Script:
         return (kit, *([f"--python={self.python}"] if self.python else []), *words)
 
     @property
+    def program(self) -> str:
+        """The first word of the command."""
+        return self.entrypoint[self.entrypoint.index("--") + 1]
+
+    @property
     def line(self) -> str:
         """The command as a person writes it, without the words that start the kit."""
         words = self.entrypoint[self.entrypoint.index("--") + 1 :] if "--" in self.entrypoint else self.entrypoint

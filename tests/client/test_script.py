@@ -105,7 +105,7 @@ def test_placeholders_stand_for_all_parameters_or_for_none(project: Path) -> Non
         "command: {width} is no parameter; give it choices in `parameters`, or a value in `fixed`",
     ]
     places = "{lr} {epochs} {seed} {fold} {folds} {checkpoint_dir} {artifacts_dir} {params_json} {params_yaml}"
-    told = {"epochs": 30, "halving": {}, "repeats": 3}
+    told = {"epochs": 30, "halving": {}, "repeats": 3, "folds": 2}
     assert words(project, command=f"python train.py {places}", **told) == [
         "stepsweep-trial", "--no-seed", "--", "python", "train.py", *places.split(), "--",
     ]  # fmt: skip
@@ -120,6 +120,21 @@ def test_placeholders_stand_for_all_parameters_or_for_none(project: Path) -> Non
         checked(document, default_name="x", folder=project)
     assert list(raised.value.faults) == [lacking, no_place]
     assert words(project, command="python train.py {lr} {args}", fixed={"decay": 1})[-1] == "{args}"
+
+
+@pytest.mark.parametrize("rest", ["{args}", "{lr}", "{lr} {params_json}"])
+def test_a_placeholder_without_a_value_is_refused_wherever_the_other_options_go(project: Path, rest: str) -> None:
+    assert faults(project, command=f"python train.py {{momentum}} {{fold}} {rest}") == [
+        "command: {momentum} is no parameter; give it choices in `parameters`, or a value in `fixed`",
+        "command: {fold} has a value with `folds` only; write folds: 5, or leave it out",
+    ]
+
+
+def test_a_placeholder_that_some_trials_lack_is_left_to_all_options(project: Path) -> None:
+    parameters = {"lr": [0.1], "act": ["a", "b"], "m": {"choices": [1, 2], "when": {"act": "a"}}}
+    assert faults(project, command="python train.py {m} {args}", parameters=parameters) == [
+        "command: {m} has no value in the trials that lack the parameter; leave it out, or write {args} alone"
+    ]
 
 
 def test_every_fault_is_named_at_once_beside_those_of_the_rest(project: Path) -> None:

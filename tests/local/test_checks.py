@@ -2,11 +2,16 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stepsweep.local.checks import CheckFailed, faults_of
+from stepsweep.local.images import Image
+from stepsweep.local.preload import Preload
+from stepsweep.local.programs import fault_of_program
+from stepsweep.trainer_script import Script
 
 COMMANDS = (("--lr", "0.1"), ("--lr", "0.2", "--out=/tmp/out"))
 DOCKERFILE = """FROM x
@@ -91,3 +96,43 @@ if [ "$1" = run ]; then /bin/cat >{tmp_path}/stdin; echo '["of the container"]';
         *(image, "check.py", "--all"),
     ]
     assert f"image inspect {image}" in asked.read_text().splitlines()
+
+
+def test_a_program_that_this_machine_cannot_start_is_refused_before_the_trials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, venv = tmp_path / "project", tmp_path / "venv" / "bin"
+    for name in (project / "train.py", project / "run.sh", venv / "own"):
+        name.parent.mkdir(parents=True, exist_ok=True)
+        name.touch()
+    (project / "run.sh").chmod(0o755)
+    (venv / "own").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    no_bit = "run chmod +x ./train.py, or write its interpreter before it"
+    for program, fault in {
+        "pyton": "there is no program pyton in the PATH; did you mean python?",
+        "./train.py": f"./train.py is not executable; {no_bit}",
+        "./run.sh": "",
+    }.items():
+        trainer = starting(program, project).written(tmp_path / "scripts")
+        found = faults_of(tmp_path / "cloud", COMMANDS, trainer=trainer, container=False, on_status=print)
+        assert found == ([f"command: {fault}"] if fault else [])
+    as_python = "write ./train.py, or its interpreter before it, such as python train.py"
+    for program, fault in {
+        "train.py": f"there is no program train.py in the PATH; {as_python}",
+        "mine": "there is no program mine in the PATH; install it, or name one that is there",
+        "./out.sh": "trials do not get ./out.sh, since .gitignore or .dockerignore has it; take it out there",
+        "python": "",
+        "{lr}": "",
+        "own": "",
+    }.items():
+        script = replace(starting(program, project), python=str(venv / "python"))
+        image = Image(
+            tag="", folder=project, workdir="/", entrypoint=(), command=(), environment={},
+            preload=Preload(modules=(), root="", path=()),
+        )  # fmt: skip
+        assert fault_of_program(script, image) == (f"command: {fault}" if fault else None)
+
+
+def starting(program: str, project: Path) -> Script:
+    return Script(folder=project, entrypoint=("stepsweep-trial", "--", program, "{args}"))

@@ -18,6 +18,7 @@ from stepsweep.local.container_engine import Engine, image_name
 from stepsweep.local.images import Image, images_of
 from stepsweep.local.joining import joined
 from stepsweep.local.preparing import assembly_of, built, data_folder
+from stepsweep.local.programs import fault_of_program
 from stepsweep.local.template import stack_of
 from stepsweep.local.written_paths import shared
 from stepsweep.trainer_packages import packages_outside
@@ -91,9 +92,10 @@ def _faults_of_processes(
             f"Trials import editable packages from outside the project: {named}. Their changes make no other trainer, "
             "and reach a sweep that runs: leave them alone meanwhile, and train anew (--fresh) after one that matters."
         )
+    programs = [fault for image in images if script and (fault := fault_of_program(script, image))]
     if script is not None and not script.has_dockerfile:  # absolute paths are this machine's
-        return []
-    return [fault for image in images for fault in image.faults_of_processes]
+        return programs
+    return [*programs, *(fault for image in images for fault in image.faults_of_processes)]
 
 
 def _ran_here(image: Image, text: str, data: Path) -> "subprocess.CompletedProcess[str]":
