@@ -15,7 +15,7 @@ from stepsweep.contract.fewer_epochs import fewer_epochs
 from stepsweep.contract.front import Front, OnFront
 from stepsweep.contract.leaderboard_csv import leaderboard_csv
 from stepsweep.contract.output import Cost, Output, Place
-from stepsweep.contract.results import Group, Result, counts, grouped, reasons
+from stepsweep.contract.results import Group, Result, counts, epochs_in_all, grouped, reasons
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
 
@@ -63,7 +63,7 @@ def conclude(
         rounds=rounds_run,
         leaderboard_key=keys.leaderboard_key(sweep),
         plan_key=plan_key,
-        epochs_trained=sum(result.epochs_trained or 0 for result in results),
+        epochs_trained=epochs_in_all(results, spec.rungs),
         ended_by=ended_by,
         cost=cost,
     ).to_json()

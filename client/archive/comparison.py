@@ -30,7 +30,7 @@ class Compared:
         difference: by how much the value is better than the first sweep's, negative if worse; None for the first sweep,
             and if the values do not compare.
         ended: number of `planned` trials that have ended.
-        succeeded: number of trials with a value.
+        succeeded: number of trials that did.
         epochs: epochs of all its trials, including those that another sweep trained.
         job_seconds: running time of its own jobs.
         usd: their estimated price; None on this machine.
@@ -158,7 +158,7 @@ def _compared(
     *,
     is_on_aws: bool,
 ) -> Compared:
-    rows, spec = standing.rows, standing.spec
+    spec = standing.spec
     return Compared(
         sweep=spec.name,
         status=standing.status,
@@ -170,9 +170,9 @@ def _compared(
         standard_error=winner.standard_error if winner else None,
         difference=gain_of(first, winner, objective),
         planned=standing.planned,
-        ended=sum(row.n for row in rows),
-        succeeded=sum(row.n for row in rows if row.rank is not None),
-        epochs=sum((row.epochs_trained or 0) * row.n for row in rows),
+        ended=standing.ended,
+        succeeded=sum(row.succeeded for row in standing.rows),
+        epochs=standing.epochs,
         job_seconds=seconds,
         usd=standing.output.cost.usd_estimate if standing.output and is_on_aws else None,
         note=note,

@@ -76,7 +76,7 @@ def _table(found: Comparison, *, with_winners: bool) -> Table:
             *([_head(each)] if with_winners else []),
             *(_value(each) if metric == each.metric else "" for metric in metrics),
             "" if each.difference is None else f"{each.difference:+.3g}",
-            f"{each.succeeded:,}/{each.planned:,}",
+            f"{each.ended:,}/{each.planned:,}",
             f"{each.epochs:,}",
             str(timedelta(seconds=round(each.job_seconds))),
         ]

@@ -217,7 +217,7 @@ def test_sweeps_side_by_side(site: Site) -> None:
     assert site.get("/compare?sweep=mine&sweep=front").text == (
         "mine, front: Sweeps side by side The values are not comparable: front has several objectives, and so a Pareto "
         "front, of which no trial wins. sweep status winner or front metric value difference trials epochs job time "
-        "mine finished lr=0.1 act=b val_accuracy 0.9 3 of 4 9 0:00:07 "
+        "mine finished lr=0.1 act=b val_accuracy 0.9 4 of 4 9 0:00:07 "
         "front finished 1 trial val_loss, val_accuracy 2 of 2 6 0:00:04 "
         "A difference is relative to the first sweep, and positive if a sweep is better. Trials in common mine and "
         "front have no trial with the same params. Asked differently field mine front "
@@ -388,8 +388,8 @@ BUTTONS = "Download the report Start one like it"
             "wins. Winner Note Parameters Search Learning curves Leaderboard Failures Jobs Spec Reproduce Reading the "
             f"trials … Train the failed trials again with priority high normal low {BUTTONS} {STOP.format('mine')} "
             "Winner --lr 0.1 --act b Copy 0.9 val_accuracy at epoch 2 of 3 Second: lr=0.01 act=a with 0.8, 0.1 behind. "
-            "Trials 4 3 SUCCEEDED · 1 FAILED Epochs trained 9 at most 3 per trial Job time 0:00:07 by Batch's "
-            "timestamps Cost none it ran on this machine",
+            "Trials 4 3 SUCCEEDED · 1 FAILED Epochs trained 9 at most 3 per trial, without those of jobs that left "
+            "no metrics Job time 0:00:07 by Batch's timestamps Cost none it ran on this machine",
         ),
         (
             "halfway",

@@ -72,13 +72,14 @@ def _read(
     data = bucket.get(trial.metrics_key, at_most=MAX_BYTES + 1)
     if data is None:
         return _without_metrics(bucket, trial, outcome)
+    metrics = None
     try:
         metrics = parse_csv(data, max_epochs=trial.epochs)
         reached = Reached.of(objectives, metrics)
-    except Diverged as error:
-        return Read(result=_ended(trial, Status.INVALID, str(error), Cause.DIVERGED))
-    except InvalidMetrics as error:
-        return Read(result=_ended(trial, Status.INVALID, str(error)))
+    except (Diverged, InvalidMetrics) as error:
+        cause = Cause.DIVERGED if isinstance(error, Diverged) else None
+        result = _ended(trial, Status.INVALID, str(error), cause)
+        return Read(result=replace(result, epochs_trained=metrics.epochs if metrics else None))
     succeeded = Outcome(trial_id=trial.trial_id, status=Status.SUCCEEDED)
     result = Result(trial=trial, outcome=succeeded, epochs_trained=metrics.epochs, **asdict(reached))
     return Read(result=result, averages=averages(metrics, objectives[0], averages_at))

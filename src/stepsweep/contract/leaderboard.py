@@ -6,10 +6,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from stepsweep.contract import ranking
-from stepsweep.contract.results import Group, Result, grouped, listed
+from stepsweep.contract.results import Group, Result, epochs_in_all, grouped, listed
 from stepsweep.contract.space import Value, key_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.words import as_cells
+
+NOT_IN_DOCUMENTS = ("each", "names", "epochs", "epochs_in_all", "succeeded")
+"""Fields of a row that say what other fields say too, or what is said of a sweep as a whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +32,8 @@ class Row:
         names: of all parameters, those included that do not apply to these params; empty if all of them do.
         rung: how often it was promoted; values compare on the same rung only.
         epochs: the most that its trials were to train: those of its rung, or of the one on which they stopped early.
+        epochs_in_all: how many its trials trained, see `results.epochs_in_all`.
+        succeeded: how many of its trials did.
     """
 
     rank: int | None
@@ -49,6 +54,8 @@ class Row:
     names: Sequence[str] = ()
     rung: int = 0
     epochs: int = 0
+    epochs_in_all: int = 0
+    succeeded: int = 0
 
     @property
     def texts(self) -> dict[str, str]:
@@ -61,8 +68,8 @@ class Row:
         return list(self.by_objective.values()) or ([] if self.value is None else [self.value])
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the row as a document, without what other fields say too."""
-        return {name: value for name, value in asdict(self).items() if name not in ("each", "names", "epochs")}
+        """Returns the row as a document."""
+        return {name: value for name, value in asdict(self).items() if name not in NOT_IN_DOCUMENTS}
 
     @classmethod
     def of(cls, group: Group, rank: int | None, spec: SweepSpec) -> Self:
@@ -86,6 +93,8 @@ class Row:
             names=tuple(spec.parameters),
             rung=group.rung,
             epochs=max(result.trial.epochs for result in group.results),
+            epochs_in_all=epochs_in_all(group.results, spec.rungs),
+            succeeded=len(group.values),
         )
 
 

@@ -23,7 +23,7 @@ class Result:
         epoch: the epoch of the value, counted from 1.
         best: the best value of the objective over all epochs.
         last: its last value.
-        epochs_trained: number of rows of its metrics.
+        epochs_trained: number of rows of its metrics; None without metrics that can be read.
         by_objective: with several objectives the value of each, in the spec's order, and no `best` or `last`.
     """
 
@@ -202,6 +202,18 @@ def listed(group: Group) -> str:
     return " ".join(
         result.outcome.status.value if result.value is None else repr(result.value) for result in group.results
     )
+
+
+def epochs_in_all(results: Iterable[Result], rungs: Sequence[int]) -> int:
+    """Returns how many epochs trials trained, whichever sweep and on whichever rung, and whatever became of them.
+
+    Of a job that left no metrics they are not known: its trial has those of the rungs below.
+
+    Args:
+        rungs: the epochs of each.
+    """
+    below = (0, *rungs)
+    return sum(below[each.trial.rung] if each.epochs_trained is None else each.epochs_trained for each in results)
 
 
 def counts(results: Iterable[Result]) -> dict[str, int]:

@@ -37,6 +37,11 @@ class Standing:
         return sum(row.n for row in self.rows)
 
     @property
+    def epochs(self) -> int:
+        """How many epochs its trials trained: see `results.epochs_in_all`."""
+        return sum(row.epochs_in_all for row in self.rows)
+
+    @property
     def winner(self) -> Row | None:
         """The best trial, so far if the sweep is not finished; None with several objectives, or without a value."""
         return None if self.spec.has_front else next(iter(self._first), None)

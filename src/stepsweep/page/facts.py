@@ -107,10 +107,6 @@ class Facts:
         return not self.is_score and bool(self.report.curves)
 
     @property
-    def epochs(self) -> int:
-        return sum((row.epochs_trained or 0) * row.n for row in self.rows)
-
-    @property
     def spec_json(self) -> str:
         return json.dumps(self.spec.to_json(), indent=2, ensure_ascii=False)
 

@@ -7,6 +7,7 @@ from datetime import UTC, timedelta
 from stepsweep.contract.described import MAX_NAMED, described, number_of, verb
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Status
 from stepsweep.page.best import front_of, winner_of
 from stepsweep.page.drawn import label
 from stepsweep.page.facts import Facts, Failure
@@ -146,7 +147,10 @@ def _tiles(facts: Facts) -> Markup:
     outcomes = " · ".join(f"{number:,} {status}" for status, number in facts.counts.items())
     tiles = [_tile("Trials", f"{facts.ended:,}{of_planned}", f"{params}{outcomes}")]
     if not facts.is_score:
-        tiles.append(_tile("Epochs trained", f"{facts.epochs:,}", f"at most {facts.spec.epochs:,} per trial"))
+        said = f"at most {facts.spec.epochs:,} per trial"
+        if not facts.counts.keys().isdisjoint(LEFT_NONE):
+            said += ", without those of jobs that left no metrics"
+        tiles.append(_tile("Epochs trained", f"{report.standing.epochs:,}", said))
     unknown = markup('<span id="job-time">…</span>')
     time = unknown if report.job_seconds is None else str(timedelta(seconds=round(report.job_seconds)))
     by = f"{cost.gpu_seconds:,.0f} GPU-seconds" if cost else "by Batch's timestamps"
@@ -158,6 +162,8 @@ def _tiles(facts: Facts) -> Markup:
     tiles.append(_tile("Cost", *usd))
     return markup('<dl class="tiles">\n{}\n</dl>', joined(tiles, "\n"))
 
+
+LEFT_NONE = {Status.FAILED.value, Status.MISSING.value}
 
 _FREE = ("none", "it ran on this machine")
 
