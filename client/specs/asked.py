@@ -13,7 +13,7 @@ from typing import Any
 
 from stepsweep.client.specs.document import MAX_INPUT_BYTES, STDIN, read_spec
 from stepsweep.client.specs.option_words import halving_of, pairs_of, variables_of
-from stepsweep.client.specs.script import FIELDS, split
+from stepsweep.client.specs.script import FIELDS, is_meant, split
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.limits import MAX_NAME
 from stepsweep.contract.spec import SweepSpec
@@ -162,9 +162,11 @@ def checked(
             document = {name: value for name, value in document.items() if name not in FIELDS}
             if has_command:  # then a spec without epochs is complete
                 document.setdefault("epochs", 1)
+        if command is None and is_meant("command", document):
+            document.setdefault("epochs", 1)
     spec = None
     try:
-        spec = SweepSpec.from_json(document, default_name=default_name)
+        spec = SweepSpec.from_json(document, default_name=default_name, beside=FIELDS)
     except InvalidSweep as error:
         faults += error.faults
     if command is not None and isinstance(document, dict):

@@ -11,7 +11,9 @@ from typing import Any
 from stepsweep.client.specs.arguments import arguments_of, config_of, kit_options
 from stepsweep.client.specs.command import Command
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.given import field_meant
 from stepsweep.contract.metrics import EPOCH
+from stepsweep.contract.parser import FIELDS as INPUT_FIELDS
 from stepsweep.contract.space import shown
 from stepsweep.spec_files import FIELDS_OF_SCRIPT, pattern_of, spec_files
 from stepsweep.trainer_script import Script
@@ -47,6 +49,8 @@ def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[
     fields = {name: document[name] for name in FIELDS if name in document}
     rest = {name: value for name, value in document.items() if name not in FIELDS}
     if not fields:
+        return rest, None
+    if "command" not in fields and is_meant("command", rest):  # the parser of the rest says so
         return rest, None
     if "command" not in fields:
         names = ", ".join(fields)
@@ -104,6 +108,12 @@ def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[
             ]
         )
     return rest, Command(script=script, takes_all=takes_all, file=config)
+
+
+def is_meant(field: str, document: dict[str, Any]) -> bool:
+    """Whether an unknown field of a document is probably this one, misspelled."""
+    known = (*FIELDS, *INPUT_FIELDS)
+    return any(name not in known and field_meant(name, known) == field for name in document)
 
 
 def script_of_command(words: list[str], folder: Path, *, file: str) -> Script:

@@ -283,6 +283,23 @@ def test_what_is_wrong_beside_a_command(project: Path, fields: dict[str, Any], f
     assert faults(project, command="python train.py", **fields) == expected
 
 
+@pytest.mark.parametrize("name", ["comand", "Command", "cmd"])
+def test_a_misspelled_command_is_the_only_fault(project: Path, name: str) -> None:
+    meant = f"unknown field `{name}`; did you mean `command`?"
+    assert faults(project, **{name: "python train.py"}) == [meant]
+    assert faults(project, **{name: "python train.py"}, data="data", metrics="out.csv") == [meant]
+
+
+def test_a_misspelled_companion_is_named(project: Path) -> None:
+    fields = {"metrisc": "out.csv", "argument": {}, "pyhton": "3"}
+    assert faults(project, command="python train.py", **fields) == [
+        f"unknown field `{name}`; did you mean `{meant}`?"
+        for name, meant in zip(fields, ("metrics", "arguments", "python"), strict=True)
+    ]
+    (fault,) = faults(project, command="python train.py", zzz=1)
+    assert fault.startswith("unknown field `zzz`; known are command, python, metrics, arguments, data, parameters, ")
+
+
 def test_what_goes_with_a_command_goes_with_nothing_else(project: Path) -> None:
     (fault,) = faults(project, metrics="out.csv", epochs=1)
     assert fault == "metrics: goes with `command`; write command: python train.py, or leave it out"

@@ -1,7 +1,7 @@
 """The input of a sweep as it was given, and what is wrong with it so far."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from stepsweep.contract.limits import MAX_BOUND
@@ -29,9 +29,10 @@ class Given:
         for name in there:
             if name in known:
                 continue
-            near = difflib.get_close_matches(str(name).lower(), known, n=1)
-            self.meant.update(f"{where}{field}" for field in near)
-            remedy = f"did you mean `{where}{near[0]}`?" if near else f"known are {', '.join(known)}"
+            near = field_meant(name, known)
+            if near is not None:
+                self.meant.add(f"{where}{near}")
+            remedy = f"did you mean `{where}{near}`?" if near is not None else f"known are {', '.join(known)}"
             got = shown(name).strip('"')
             self.faults.append(f"unknown field `{where}{got}`; {remedy}")
 
@@ -98,6 +99,11 @@ class Given:
             self.faults.append(f"{where}: must be true or false, got {shown(raw)}")
             return False
         return raw
+
+
+def field_meant(name: object, known: Sequence[str]) -> str | None:
+    """Returns the known field that a misspelled one probably is; None if it is like none of them."""
+    return next(iter(difflib.get_close_matches(str(name).lower(), known, n=1)), None)
 
 
 def finite(raw: object) -> int | float | None:

@@ -56,13 +56,14 @@ COMMENT = "Comment"
 """The console's default input has this field; the parser ignores it."""
 
 
-def parse(given: Given, default_name: str | None) -> dict[str, Any]:
+def parse(given: Given, default_name: str | None, beside: tuple[str, ...] = ()) -> dict[str, Any]:
     """Returns the fields of a spec, and reports what is wrong. A field with a fault gets a stand-in.
 
     Args:
         default_name: of the sweep, if the input has none.
+        beside: other fields of the document that the input was taken from.
     """
-    given.unknown(given.data, known=(*FIELDS, COMMENT), where="")
+    given.unknown(given.data, known=(*beside, *FIELDS, COMMENT), where="")
     space, by_hand = space_in(given)
     parameters = dict(space.parameters)
     fixed = fixed_in(given)

@@ -124,11 +124,12 @@ class SweepSpec:
         object.__setattr__(self, "space", space)
 
     @classmethod
-    def from_json(cls, data: object, *, default_name: str | None = None) -> Self:
+    def from_json(cls, data: object, *, default_name: str | None = None, beside: tuple[str, ...] = ()) -> Self:
         """Parses an input that `json.loads` returned.
 
         Args:
             default_name: the sweep's name if the input has none: the execution's.
+            beside: other fields of a document that the input was taken from; a misspelled one may be meant.
 
         Raises:
             InvalidSweep: the input breaks rules; lists every fault.
@@ -137,7 +138,7 @@ class SweepSpec:
             example = '{"parameters": {"lr": [0.1]}, "epochs": 5}'
             raise InvalidSweep([f"the input must be a JSON object such as {example}, got {shown(data)}"])
         given = Given(data)
-        values = parse(given, default_name)
+        values = parse(given, default_name, beside)
         if given.faults:
             raise InvalidSweep(given.faults)
         return cls(**values)
