@@ -166,7 +166,7 @@ def test_a_line_s_other_numbers_do_not_count(text: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "number", ["0.7/12.4", "1'234", "1\u2019234", "1\u00a0234.5", "1\u202f234.5", "0,7", "900µs", "0.7秒", "1.#QNAN"]
+    "number", ["0.7/12.4", "1'234", "1\u2019234", "1\u00a0234.5", "1\u202f234.5", "0,7", "900µs", "0.7秒"]
 )
 def test_what_is_no_plain_number_is_no_value(number: str) -> None:
     columns, notices = collected(f"epoch 1 loss={number}", 1)
@@ -661,10 +661,13 @@ def test_the_first_row_of_a_table_may_be_the_one_that_cannot_be_read() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("epoch;loss\n1;0.5\n", r"its names have ';' between them; write commas: 'epoch;loss'"),
+        ("epoch;loss\n1;0.5\n", r"its names have ';' between them; write ',' there: 'epoch;loss'"),
         ("epoch\tloss\n1\t0.5\n", r"its names have '\\t' between them"),
         ("epoch  loss\n1   0.5\n", r"its names have ' ' between them"),
-        ('epoch,reward\n1,"1,234.5"\n2,934\n', r"reward is '1,234.5' in one row, which is no number; write 1234.5"),
+        (
+            'epoch,reward\n1,"1,234.5"\n2,934\n',
+            r"line 2: reward is '1,234.5', which is no number; write one such as 1234.5",
+        ),
         ("epoch,loss, loss\n1,0.5,0.4\n", r"two columns are named 'loss'; rename one of them"),
     ],
 )
@@ -675,7 +678,7 @@ def test_a_csv_file_that_cannot_be_read_as_meant_says_why(text: str, why: str, t
 
 
 def test_a_csv_file_may_have_a_byte_order_mark_and_quotes_behind_spaces(tmp_path: Path) -> None:
-    (tmp_path / "m.csv").write_text('"epoch", "loss", "note, more"\n3, 0.5, 1\n4, 0.25\n', "utf-8-sig")
+    (tmp_path / "m.csv").write_text('"epoch", "loss", "note, more"\n3, 0.5, 1\n4, 0.25,\n', "utf-8-sig")
     collector = Collector()
     metrics_file.collect(tmp_path / "m.csv", collector)
     assert [(row["epoch"], row["loss"]) for row in collector.rows(4)[0][2:]] == [(3, 0.5), (4, 0.25)]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from stepsweep.trial import metrics_file
 from stepsweep.trial.columns import NoMetrics
 from stepsweep.trial.metrics import Collector
 from stepsweep.trial.sources import Metrics
@@ -24,13 +25,13 @@ def metrics(
     if source == "reported" and lines:
         report.write_text("\n".join([*texts, ""]))
 
-    def file(collector: Collector) -> None:
+    def file(collector: Collector, is_over: bool) -> None:
         if not lines:
             raise NoMetrics("there is no file")
         for text in texts:
             collector.feed(text)
 
-    read: Callable[[Collector], None] | None = file if source == "file" else None
+    read: Callable[[Collector, bool], None] | None = file if source == "file" else None
     found = Metrics(Collector(), report, read, epochs)
     found.resume(state)
     for text in texts if source == "printed" else ():
@@ -106,3 +107,29 @@ def test_epochs_that_the_earlier_attempt_lost_are_named(tmp_path: Path) -> None:
     ]
     alone = metrics(tmp_path, "printed", [{"epoch": 1, "loss": 0.5}, {"epoch": 3, "loss": 0.25}], epochs=3)
     assert alone.rows()[1] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("m.csv", "epoch,loss\n1,0.5\n2,0.25"),
+        ("m.csv", "epoch,loss\n1,0.5\n2"),
+        ("m.jsonl", '{"epoch": 1, "loss": 0.5}\n{"epoch": 2, "lo'),
+        ("m.jsonl", '{"epoch": 1, "loss": 0.5}\n{\n  "epoch": 2,\n  "lo'),
+    ],
+)
+def test_a_line_that_is_being_written_does_not_count_yet(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    found = Metrics(
+        Collector(),
+        None,
+        lambda collector, is_over: metrics_file.collect(tmp_path / name, collector, is_over=is_over),
+        3,
+    )
+    assert found.rows_so_far() == [{"epoch": 1, "loss": 0.5}]
+    assert found.state()["values"] == {"loss": [[1, [("epoch loss", 0.5)]]]}
+    if text.endswith("5"):
+        assert losses(found) == [0.5, 0.25]
+    else:
+        with pytest.raises(NoMetrics, match=r"m\.(csv: line 3 has|jsonl: '.*' is no whole JSON object)"):
+            found.rows()

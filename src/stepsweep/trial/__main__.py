@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import functools
 import json
 import os
 import signal
@@ -116,16 +115,19 @@ def _place(text: str, workspace: Workspace) -> Path:
     return Path(text)
 
 
-def _file(asked: argparse.Namespace, workspace: Workspace, epochs: int | None) -> Callable[[Collector], None] | None:
+def _file(
+    asked: argparse.Namespace, workspace: Workspace, epochs: int | None
+) -> Callable[[Collector, bool], None] | None:
     """Returns what reads the metrics of the files that the options name; None where they name none."""
-    for option, text in options.files(asked).items():
-        path = _place(text, workspace)
-        if option == old_metrics.FILE:
-            return functools.partial(metrics_file.collect, path)
-        if option == old_metrics.TENSORBOARD:
-            return functools.partial(event_files.collect, path, epochs)
-        return functools.partial(mlflow_runs.collect, path, epochs)
-    return None
+    named = options.files(asked)
+    if not named:
+        return None
+    option, text = next(iter(named.items()))
+    path = _place(text, workspace)
+    if option == old_metrics.FILE:
+        return lambda collector, is_over: metrics_file.collect(path, collector, is_over=is_over)
+    collect = event_files.collect if option == old_metrics.TENSORBOARD else mlflow_runs.collect
+    return lambda collector, _: collect(path, epochs, collector)
 
 
 def _list(name: str) -> list[Any]:

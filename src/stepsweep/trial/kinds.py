@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from stepsweep.trial import line
+from stepsweep.trial.numbers import NOT_FINITE
 
 _OF = " /"
 """Before the numbers of steps, such as 1875 of `7/1875`, which tell the bars of a training and of a test apart."""
-_NUMBER = re.compile(r"[+-]?(?:\d[\d,]*\.?\d*(?:[eE][+-]?\d+)?|\.\d+|nan|inf)(?![\w.])")
+_NUMBER = re.compile(rf"[+-]?(?:\d[\d,]*\.?\d*(?:[eE][+-]?\d+)?|\.\d+|{NOT_FINITE})(?![\w.])", re.IGNORECASE)
 _STEPS = re.compile(r"(?<![\d./])\d+/(\d+)(?![\d./])", re.ASCII)
 _OTHERS = frozenset({
     "baseline", "goal", "highest", "initial", "lowest", "max", "maximum", "min", "minimum", "old", "prev", "previous",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import bisect
 import functools
-import json
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
+
+from stepsweep.trial.numbers import NOT_FINITE, read
 
 ON = ":"
 """Parts what a value was measured on from its name, in a key; no name has one."""
@@ -19,7 +20,7 @@ _LOGGER = re.compile(r"\s*(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):[\w.]*:")
 """As `logging` begins a line where nobody says how."""
 _THOUSANDS = r"\d{1,3}(?:,\d{3})+\.\d+"
 _NUMBER = (
-    rf"[+-]?(?:{_THOUSANDS}|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|nan|inf)"
+    rf"[+-]?(?:{_THOUSANDS}|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|{NOT_FINITE})"
     r"(?![\w#]|\.[\w.#])(?!(?u:\w))"  # no unit sticks to it, of any alphabet
 )
 _LATER = rf"(?:\s*(?:-+>|=+>|→)\s*({_NUMBER}))*"
@@ -44,7 +45,8 @@ USUAL = (
 """Names that count without a sign before their number."""
 _SENTENCE = re.compile(
     rf"(?<![\w./@-])(?<!(?u:\w))({'|'.join(USUAL)})\s+(?:(?:of|is|was)\s+)?"
-    r"([+-]?(?:\d+\.\d+|\.\d+|\d+(?=\s?%)|\d+\.?\d*(?=[eE]))(?:[eE][+-]?\d+)?)(?!\w|[.,]\d)"
+    r"([+-]?(?:(?:\d+\.\d+|\.\d+|\d+(?=\s?%)|\d+\.?\d*(?=[eE]))(?:[eE][+-]?\d+)?"
+    rf"|(?<!is )(?<!was )(?<!of ){NOT_FINITE}))(?!\w|[.,]\d)"  # `Loss is nan, skipping it` is of a batch
     rf"{_LATER}{_MEAN}(?!%\|)",
     re.ASCII | re.IGNORECASE,
 )
@@ -215,7 +217,7 @@ def _has_means(line: str) -> bool:
 
 
 def _float(number: str) -> float:
-    return float(number.replace(",", ""))
+    return read(number.replace(",", ""))
 
 
 def _word(line: str, start: int) -> str:
@@ -271,14 +273,3 @@ def _split_before(start: int, splits: list[tuple[int, str]]) -> str | None:
 
 def column(key: str) -> str:
     return key.replace(ON, "_")
-
-
-def json_object(line: str) -> dict[str, object] | None:
-    """Returns the JSON object that is the line; None if it is none."""
-    if not line.lstrip().startswith("{"):
-        return None
-    try:
-        document = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None

@@ -28,6 +28,7 @@ from stepsweep.trial.columns import EPOCH, NoMetrics, columns
 from stepsweep.trial.kinds import apart, chosen, words_of
 from stepsweep.trial.line import Found
 from stepsweep.trial.reader import Reader, Said
+from stepsweep.trial.unclear import Unclear
 from stepsweep.trial.uncounted import Uncounted
 
 MOST_EPOCHS = 100_000
@@ -58,7 +59,7 @@ class Collector:
         # What the attempt before the checkpoint printed before its first epoch: values, and kinds of lines.
         self._lost: dict[str, list[float]] = {}
         self._lost_kinds: dict[str, list[str]] = {}
-        self._unclear: dict[str, str] = {}
+        self._unclear = Unclear()
         self._last = 0
         self._again: tuple[str, int] | None = None
         # By name and kind of line, the word before the name.
@@ -78,7 +79,7 @@ class Collector:
             self._take(said)
 
     def _take(self, said: Said) -> None:
-        self._unclear = {**said.unclear, **self._unclear}
+        self._unclear.add(said.unclear, said.texts)
         epoch, at = said.epoch, self._epoch if said.epoch is None else said.epoch
         # An epoch before, of a line that names the best one, is not that of the lines below.
         if epoch is not None and not (
@@ -271,11 +272,7 @@ class Collector:
         last = max((epoch for column in values.values() for epoch in column), default=0)
         if last > MOST_EPOCHS:
             raise NoMetrics(f"epoch {last} was printed, more than {MOST_EPOCHS}; name the epoch's pattern with --epoch")
-        for name, text in self._unclear.items():
-            why = f"{text} may be more than one number; print one number, without commas"
-            if name in values:
-                raise NoMetrics(f"{line.column(name)}: {why}")
-            notices.append(f"{line.column(name)} does not count: {why}")
+        notices += self._unclear.check(values)
         if absent := [name for name in self._named if name not in self._raw_names]:
             raise NoMetrics(f"--metric {absent[0]}: no line matched its pattern `{self._named[absent[0]].pattern}`")
         if not values:

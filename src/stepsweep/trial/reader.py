@@ -18,10 +18,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from stepsweep.trial import line
+from stepsweep.trial import documents, line, numbers
 from stepsweep.trial.columns import EPOCH, NoMetrics
 from stepsweep.trial.kinds import kind_of
 from stepsweep.trial.line import Found
+from stepsweep.trial.numbers import NOT_MEASURED
 from stepsweep.trial.stream import Stream
 from stepsweep.trial.table import Table
 
@@ -32,6 +33,7 @@ class Said(NamedTuple):
     Attributes:
         epoch: the one that it names; None if it names none.
         unclear: texts that may be more than one number, by the names before them.
+        texts: those of a JSON object, by the names of their fields.
     """
 
     text: str
@@ -39,6 +41,7 @@ class Said(NamedTuple):
     kind: str
     found: list[Found]
     unclear: Mapping[str, str]
+    texts: Mapping[str, str]
 
 
 class Reader:
@@ -64,24 +67,30 @@ class Reader:
         """
         above = self._streams.setdefault(stream, Stream())
         for part in line.states(text):
-            if (said := self._said(line.clean(part), above)) is not None:
-                yield said
+            yield from self._all_said(line.clean(part), above)
 
-    def _said(self, text: str, above: Stream) -> Said | None:
+    def _all_said(self, text: str, above: Stream) -> Iterator[Said]:
         if not text.strip() or above.is_message(text) or line.is_of_another_process(text):
-            return None
-        document = line.json_object(text)
-        if document is None and not self._named and (row := self._row(text, above.table)) is not None:
-            document = dict(row)
+            return
+        found = [dict(documents.fields(document)) for document in documents.in_line(text)]
+        if not found and not self._named and (row := self._row(text, above.table)) is not None:
+            found = [dict(row)]
+        for document in found:
+            yield self._said(text, document)
+        if not found:
+            yield self._said(text, None)
+
+    def _said(self, text: str, document: dict[str, object] | None) -> Said:
         epoch = self._epoch_of(text, document)
         found, unclear = self._found(text, document)
-        return Said(text, epoch, kind_of(text, document), found, unclear)
+        texts = {} if document is None or self._named else _texts(document)
+        return Said(text, epoch, kind_of(text, document), found, unclear, texts)
 
     def _epoch_of(self, text: str, document: dict[str, object] | None) -> int | None:
         """Returns the epoch that the line names."""
         if document is not None:
-            found = document.get(EPOCH, document.get("Epoch"))
-            return math.ceil(found) if isinstance(found, (int, float)) and math.isfinite(found) else None
+            found = numbers.read_any(document.get(EPOCH, document.get("Epoch")))
+            return math.ceil(found) if found is not None and math.isfinite(found) else None
         if self._epoch_pattern is None:
             usual = line.epoch_in(text)
             # It may be a part of an epoch, as Hugging Face prints it.
@@ -108,18 +117,26 @@ class Reader:
                 for match in pattern.finditer(text):
                     number = match.group("value" if "value" in pattern.groupindex else 1)
                     try:
-                        found.append(Found(name, name, float(number)))
+                        found.append(Found(name, name, numbers.read(number)))
                     except (TypeError, ValueError):
                         raise NoMetrics(f"--metric {name}: its group matched {number!r}, not a number") from None
             return found, {}
         if document is not None:
             found = [
-                Found(line.valid_name(name), name, float(value))
-                for name, value in document.items()
-                if isinstance(value, (int, float))
-                and not isinstance(value, bool)
+                Found(line.valid_name(name), name, value)
+                for name, cell in document.items()
+                if (value := numbers.read_any(cell)) is not None
                 and name.lower() not in line.NOT_METRICS
                 and line.valid_name(name)[:1].isalpha()  # the index that pandas writes has no name
             ]
             return found, {}
         return line.metrics_in(text)
+
+
+def _texts(document: Mapping[str, object]) -> dict[str, str]:
+    """Returns what stands in place of a number in a JSON object, by the names of the fields."""
+    return {
+        line.valid_name(name): value
+        for name, value in document.items()
+        if isinstance(value, str) and numbers.read_any(value) is None and value.strip().lower() not in NOT_MEASURED
+    }

@@ -21,7 +21,8 @@ class Metrics:
     Args:
         printed: reads the output.
         report: where the script reports; None where the options say that other metrics count.
-        file: adds what a file holds to the collector that it is given, in place of the output.
+        file: adds what a file holds to the collector that it is given, in place of the output. It is told whether the
+            script has ended.
         epochs: how many were asked for; None by hand.
         looked: where metrics are looked for, in words.
     """
@@ -30,7 +31,7 @@ class Metrics:
         self,
         printed: Collector,
         report: Path | None,
-        file: Callable[[Collector], None] | None,
+        file: Callable[[Collector, bool], None] | None,
         epochs: int | None,
         looked: str = "",
     ) -> None:
@@ -62,7 +63,7 @@ class Metrics:
 
     def _rows(self, *, is_over: bool) -> tuple[list[dict[str, float]], list[str]]:
         with self._lock:
-            return self._collector()[1].rows(self._epochs, is_over=is_over)
+            return self._collector(is_over=is_over)[1].rows(self._epochs, is_over=is_over)
 
     def rows_so_far(self, *, is_over: bool = False) -> list[dict[str, float]]:
         """Returns the rows, while the script runs or once it is over; none if they do not yet make a metrics file."""
@@ -78,7 +79,7 @@ class Metrics:
         """
         with self._lock:  # until the last question: a line that comes meanwhile changes what they read
             try:
-                source, collector = self._collector()
+                source, collector = self._collector(is_over=False)
                 rows, _ = collector.rows(self._epochs, is_over=False)
             except NoMetrics:
                 return []
@@ -92,7 +93,7 @@ class Metrics:
         """Returns the state that belongs to a checkpoint of this moment, as JSON."""
         with self._lock:
             try:
-                source, collector = self._collector()
+                source, collector = self._collector(is_over=False)
             except NoMetrics:
                 return self._before
             return {"source": source, **collector.state()}
@@ -103,11 +104,11 @@ class Metrics:
         if self._before.get("source") == PRINTED:
             self._printed.resume(self._before, self._epochs)
 
-    def _collector(self) -> tuple[str, Collector]:
+    def _collector(self, *, is_over: bool) -> tuple[str, Collector]:
         if self._file is not None:
             collector = self._resumed(FILE)
             try:
-                self._file(collector)
+                self._file(collector, is_over)
             except NoMetrics:
                 if not collector.resumed:  # or else this attempt had nothing left to train
                     raise

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+from stepsweep.trial.numbers import NOT_FINITE, read
+
 _NAME = re.compile(r"[A-Za-z][\w./@-]*", re.ASCII)
 _WORD = re.compile(r"[^\s|]+")
 _RULE = re.compile(r"[\s|+:=-]+")
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf)", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(rf"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?{NOT_FINITE}", re.ASCII | re.IGNORECASE)
 _MARKED = re.compile(rf"({_NUMBER.pattern})[+*%]", re.ASCII | re.IGNORECASE)
 """A number with the mark of a best epoch, or of percents, which count as they are printed."""
 _MARK = re.compile(r"[+*]", re.ASCII)
@@ -47,7 +49,7 @@ class Table:
         if not names[0].isdecimal():
             return None
         cells = self._cells(words, has_bars=line.count("|") == self._bars > 0)
-        numbers = {name: float(text) for name, text in cells.items() if _NUMBER.fullmatch(text)}
+        numbers = {name: read(text) for name, text in cells.items() if _NUMBER.fullmatch(text)}
         epoch = int(names[0])
         if epoch <= self._epoch:  # of another step, or of a training that begins again; or else it is no row
             return self._values(numbers, epoch) if len(numbers) == len(names) == len(self._header) else None

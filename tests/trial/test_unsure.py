@@ -1,0 +1,93 @@
+"""A number that cannot be read for sure is an error, or is left out and named: another one may make a wrong winner."""
+
+import pytest
+
+from tests.support.kit import Kit
+
+
+def shown(kit: Kit, output: str, *own: str, file: str = "") -> tuple[list[list[str]], str]:
+    """Returns the words of the table that `stepsweep-trial` shows of a script's output or file, and its errors.
+
+    The first column is left out: that of the epochs, which count from 1.
+    """
+    (kit.folder / "printed").write_text(output)
+    command = f"cat printed; cp printed {file}" if file else "cat printed"
+    ended = kit(*own, *([f"--metrics-file={file}"] if file else []), "--", "sh", "-c", command, "{args}", "--lr", "1")
+    table = ended.stdout.removeprefix(output).removeprefix("\n").splitlines() if ended.returncode == 0 else []
+    return [line.split()[1:] for line in table], ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("nan", "nan"), ("NaN", "nan"), ("inf", "inf"), ("Infinity", "inf"),
+        ("-Infinity", "-inf"), ("∞", "inf"), ("1.#INF", "inf"), ("-1.#IND", "nan"), ("1.#QNAN0", "nan"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("line", ["epoch {} val_loss={}", "Epoch {}: val loss {}", "| {} | {} |"])
+def test_a_printed_value_that_is_not_finite_is_one_however_it_is_written(
+    kit: Kit, line: str, written: str, value: str
+) -> None:
+    header = "| epoch | val_loss |\n" if "|" in line else ""
+    (_, *values), _ = shown(kit, header + line.format(1, "0.5") + "\n" + line.format(2, written) + "\n")
+    assert values == [["0.5"], [value]]
+
+
+@pytest.mark.parametrize("cell", ['"NaN"', '"inf"', '"Infinity"', "Infinity", '"-Infinity"'])
+@pytest.mark.parametrize("file", ["", "m.jsonl"])
+def test_json_may_have_what_is_not_finite_as_a_text(kit: Kit, cell: str, file: str) -> None:
+    lines = f'{{"epoch": 1, "val_loss": 0.5}}\n{{"epoch": "2", "val_loss": {cell}}}\n'
+    (_, *values), _ = shown(kit, lines, file=file)
+    assert values == [["0.5"], [cell.strip('"').lower().replace("inity", "")]]
+
+
+@pytest.mark.parametrize("cell", ["null", '"0.25"', '"none"'])
+def test_a_number_of_json_may_be_missing_or_a_text(kit: Kit, cell: str) -> None:
+    (_, *values), _ = shown(kit, f'{{"epoch": 1, "loss": {cell}, "by": "me"}}\n{{"epoch": 2, "loss": 0.5}}\n')
+    assert values == [["0.25"] if "0" in cell else [], ["0.5"]]
+
+
+def test_a_text_where_other_lines_have_a_number_is_refused(kit: Kit) -> None:
+    _, said = shown(kit, '{"epoch": 1, "loss": 0.5, "by": "me"}\n{"epoch": 2, "loss": "oops"}\n')
+    assert said.splitlines()[-1] == (
+        "stepsweep-trial: loss is 'oops' in one line, and a number in others; print a number, `NaN` if it has diverged,"
+        " or null if it was not measured"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "values"),
+    [
+        ("1,0.5,\n2,nan,\n", [["0.5"], ["nan"]]),
+        ("1,0.5\n2,-Infinity\n", [["0.5"], ["-inf"]]),
+        ("1,,a\n2,0.5,1:00\n", [[], ["0.5"]]),
+        ("1,0.5\n2,NA\n\n3,0.25", [["0.5"], [], ["0.25"]]),
+        ("1,0.5,,\n# again\nepoch,val_loss\n2,0.25\n", [["0.5"], ["0.25"]]),
+    ],
+)
+def test_a_csv_has_what_it_has_measured(kit: Kit, rows: str, values: list[list[str]]) -> None:
+    third = ",note" if "a" in rows.splitlines()[0] else ""
+    assert shown(kit, f"epoch,val_loss{third}\n{rows}", file="m.csv")[0][1:] == values
+
+
+MANY = "for the 2 names 'epoch,val_loss'; write a cell for each name, empty if it was not measured, a point in decimal "
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        (
+            "1,0.5\n2,oops\n",
+            "line 3: val_loss is 'oops', which is no number; write one such as 1234.5, nan where it has ",
+        ),
+        ("1,0,35\n2,0,31\n", f"line 2 has 3 cells, '1,0,35', {MANY}"),
+        ("1,0.5\n2\n3,0.25\n", f"line 3 has 1 cells, '2', {MANY}"),
+        ("1,0.5\n2,good, but late\n", f"line 3 has 3 cells, '2,good,but late', {MANY}"),
+        ("1,0.5\n2,0.", "its last line has no end, and its last number, '0.', may be cut off; end it with \\n"),
+        ("1,0.5\n2,", "its last line has no end, and its last number, '', may be cut off; end it with \\n"),
+        ("1,0.5\n2", f"line 3 has 1 cells, '2', {MANY}"),
+    ],
+)
+def test_a_row_of_a_csv_that_is_unsure_is_refused(kit: Kit, rows: str, why: str) -> None:
+    _, said = shown(kit, "epoch,val_loss\n" + rows, file="m.csv")
+    assert said.splitlines()[-1].startswith(f"stepsweep-trial: --metrics-file m.csv: {why}")
