@@ -147,7 +147,8 @@ def test_a_click_on_a_header_sorts_and_again_the_other_way(
     [
         ("lr=0.1", ["1", "2"]), ("lr<0.1 momentum>=0.9", ["4", ""]), ("val_accuracy>0.65", ["1", "2", "3"]),
         ("failed", [""]), ("outcome=failed", [""]), ("img src", [""]), ("nothing", []), ("lr=[", []),
-        ("", ["1", "2", "3", "4", "5", ""]),
+        ("", ["1", "2", "3", "4", "5", ""]), ("LR <0.1 momentum >= 0.9", ["4", ""]), ("lr!=0.1 rank < 4", ["3"]),
+        ("outcome!=failed lr=0.1", ["1", "2"]), ("reason!=x", [""]),
     ],
 )  # fmt: skip
 def test_the_filter_lets_through_what_it_says(
@@ -160,6 +161,29 @@ def test_the_filter_lets_through_what_it_says(
     drawn = [cell for row in chromium.run("return document.getElementById('plane').data[0].z") for cell in row]
     assert len([cell for cell in drawn if cell is not None]) == len([rank for rank in ranks if rank])
     assert chromium.complaints() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ("foo=3 lr=0.1", "There is no column foo: write one of lr, momentum, rank, val_accuracy, epoch, trained, "
+                         "outcome, reason"),
+        ("lr<abc", "lr has numbers: write one behind <, not abc"),
+        ("outcome>failed", "> compares numbers: write one behind it, not failed, or outcome=failed"),
+        ("lr =", "lr= lacks a value: write one behind it"),
+        ("nothing", ""),
+    ],
+)  # fmt: skip
+def test_a_filter_that_can_let_nothing_through_says_why(
+    chromium: Browser, recorded: RecordedCloud, plane: str, words: str, fault: str
+) -> None:
+    if chromium.run("return document.title") != "plane · sweep report":
+        opened(chromium, recorded, plane)
+    chromium.run(FILTER, words)
+    assert chromium.run(ROWS) == []
+    assert chromium.run("return document.getElementById('filter-faults').textContent") == fault
+    chromium.run(FILTER, "")
+    assert chromium.run("return document.getElementById('filter-faults').textContent") == ""
 
 
 @pytest.mark.slow

@@ -19,7 +19,17 @@ from stepsweep.page.markup import NOTHING, Markup, markup, of_file
 from stepsweep.page.parts import Skin, has_note, note, parts
 
 STYLE = "page.css"
-SCRIPTS = ("charts.js", "search.js", "trials.js", "front.js", "parallel.js", "space.js", "leaderboard.js", "sweep.js")
+SCRIPTS = (
+    "charts.js",
+    "search.js",
+    "trials.js",
+    "front.js",
+    "parallel.js",
+    "space.js",
+    "filter.js",
+    "leaderboard.js",
+    "sweep.js",
+)
 """What the file has inside, and `sweep ui` serves."""
 
 

@@ -64,41 +64,25 @@ const Leaderboard = (() => {
     return found.map((column) => ({ text: (trial) => text(column.by(trial)), ...column }));
   }
 
-  const columnOf = (name) => {
-    const parameter = axes.findIndex((axis) => axis.name === name);
-    if (parameter >= 0) return (trial) => trials.params[trial][parameter];
-    const number = data.objectives.findIndex(({ metric }) => metric === name);
-    if (FrontCharts.isThere() && number >= 0) return (trial) => trials.by_objective[number][trial];
-    if (name === objective.metric) return (trial) => trials.value[trial];
-    const known = { rank: "rank", front: "rank", epoch: "epoch", trained: "trained", outcome: "status" }[name];
-    return known ? (trial) => trials[known][trial] : null;
-  };
-
-  const COMPARE = { "=": (a, b) => a === b, "<": (a, b) => a < b, ">": (a, b) => a > b, "<=": (a, b) => a <= b, ">=": (a, b) => a >= b };
-
-  function condition(word) {
-    const [, name, sign, wanted] = word.match(/^([a-z][a-z0-9_./@-]*)(<=|>=|=|<|>)(.+)$/i) ?? [];
-    const column = name && columnOf(name);
-    if (!column) return (trial) => texts[trial].includes(word.toLowerCase());
-    return (trial) => {
-      const found = column(trial);
-      if (found === null || found === "") return false;
-      const numbers = [Number(found), Number(wanted)];
-      const sides = numbers.some(Number.isNaN) ? [String(found).toLowerCase(), wanted.toLowerCase()] : numbers;
-      return COMPARE[sign](...sides);
-    };
-  }
+  // All that the filter knows by a name, also what has no column since it is the same in all trials, or has no value yet.
+  const filterable = () => [
+    ...axes.map(({ name }, number) => ({ name, by: (trial) => trials.params[trial][number], isNumber: !isText(number) })),
+    ...columns(),
+    ...["rank", "epoch", "trained"].map((name) => ({ name, by: (trial) => trials[name][trial], isNumber: true })),
+    { name: objective.metric, by: (trial) => trials.value[trial], isNumber: true },
+  ];
 
   function filter() {
-    const conditions = byId("filter").value.split(/\s+/).filter(Boolean).map(condition);
     const outcome = byId("outcome").value;
     const all = columns();
     texts = texts ?? trials.rank.map((_, trial) => all.map((column) => column.text(trial)).join(" ").toLowerCase());
-    const shown = trials.rank.map((_, trial) => (!outcome || trials.status[trial] === outcome) && conditions.every((holds) => holds(trial)) && ParallelAxes.isBrushed(trial));
+    const { tests, faults } = Filter.read(byId("filter").value, filterable(), texts);
+    const shown = trials.rank.map((_, trial) => (!outcome || trials.status[trial] === outcome) && tests.every((holds) => holds(trial)) && ParallelAxes.isBrushed(trial));
     Trials.show(shown);
     const [count, of] = [shown.filter(Boolean).length, shown.length];
     const said = count === of ? `${count} trial${count === 1 ? "" : "s"}` : `${count} of ${of} trials`;
     if (byId("shown").textContent !== said) byId("shown").textContent = said;
+    byId("filter-faults").textContent = faults.join("; ");
     ParallelAxes.listBrushes();
     arrange();
   }
