@@ -72,7 +72,7 @@ class GaveUp:
 
     Attributes:
         failed: the number of these trials.
-        spared: the number of trials of the round that had not ended.
+        spared: the number of trials of the round that were not trained.
         reason: the first trial's reason.
         have_metrics: whether they have left metrics, which another objective may read.
     """

@@ -242,9 +242,19 @@ def _followed(execution: Execution, cloud: Cloud, show: Show, control: Control |
         if control is not None and (reason := canary.why_all_fail(progress)) is not None:
             name = execution.spec.name
             stop_sweep(control, name, poll_seconds=POLL_SECONDS[cloud.on], on_status=doing(show))
-            spared, have_metrics = progress.to_run - progress.ended, canary.ended[0].outcome.status is Status.INVALID
+            spared = progress.to_run - progress.ended - _trained_meanwhile(execution, canary.ended)
+            have_metrics = canary.ended[0].outcome.status is Status.INVALID
             return GaveUp(execution, len(canary.ended), spared, reason, have_metrics=have_metrics)
     return Ended(execution, execution.ending())
+
+
+def _trained_meanwhile(execution: Execution, known: Sequence[Result]) -> int:
+    """Returns how many trials have got metrics since the last progress, such as while the sweep was stopped."""
+    if (plan := execution.plan) is None:
+        return 0
+    open_ones = plan.to_run - {result.trial.trial_id for result in known}
+    with explained():
+        return Records(execution.store).have_metrics_of([plan.trials[trial_id] for trial_id in open_ones])
 
 
 def _shown_progress(execution: Execution, cloud: Cloud, show: Show) -> Iterator[Progress]:

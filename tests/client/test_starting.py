@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -18,6 +19,7 @@ from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.which_trainer import remember_trainer
 from stepsweep.client.deployment import CloudError, Deployment
+from stepsweep.client.operations import follow
 from stepsweep.client.operations.events import AtRest, Begun, Doing, Ended, Event, GaveUp, GoesOn, Interrupted, Shared
 from stepsweep.client.operations.follow import POLL_SECONDS, CloudGone, run, start, start_and_plan, watch
 from stepsweep.client.operations.noting import write_note
@@ -25,7 +27,7 @@ from stepsweep.client.operations.stop import Removal, removal, remove, stop_and_
 from stepsweep.client.running.control import Control, Found
 from stepsweep.client.running.execution import Execution
 from stepsweep.client.running.progress import Progress
-from stepsweep.client.running.stopping import Stopped
+from stepsweep.client.running.stopping import Stopped, stop_sweep
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.spec import SweepSpec
@@ -323,6 +325,25 @@ def test_a_sweep_whose_first_trials_fail_alike_is_given_up_where_that_is_asked_f
     going = Told(lambda: stack.stop(again.arn))
     again = Control(stack.deployment).start(spec)
     assert isinstance(watch("mine", aws, going), Ended)
+
+
+def test_a_trial_that_ends_while_its_sweep_is_given_up_was_trained(
+    stack: Stack, aws: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = SweepSpec.from_json({**MINE.to_json(), "parameters": {"lr": [0.1, 0.2, 0.3, 0.4, 0.5]}})
+    Control(stack.deployment).start(spec)
+    *failing, last_to_end, _ = stack.planned(**spec.to_json())
+    for trial in failing:
+        stack.failed("mine", trial, "no data")
+
+    def stopped(*given: Any, **more: Any) -> Stopped:
+        stack.succeeded("mine", last_to_end, [0.5])
+        return stop_sweep(*given, **more)
+
+    monkeypatch.setattr(follow, "stop_sweep", stopped)
+    last = watch("mine", aws, Told(), keep_going=False)
+    assert isinstance(last, GaveUp)
+    assert (last.failed, last.spared) == (3, 1)
 
 
 WRONG = {"objective": {"metric": "val_acc"}}

@@ -145,7 +145,9 @@ class JobQueue:
             if attempt["container"].get("exitCode") == 0 and not job.stop:
                 self._finish(job, succeeded=True)
                 return
-            if job.stop or self._closing.is_set() or not retries(strategy, attempt):
+            if self._closing.is_set():
+                return  # It ended with its machine, which says nothing of its trial, and nobody is told.
+            if job.stop or not retries(strategy, attempt):
                 break
         job.job_stopped_reason = job.job_stopped_reason or attempt["statusReason"]
         self._finish(job, succeeded=False)
