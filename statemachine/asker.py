@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from stepsweep.bucket.outcomes import recorded
 from stepsweep.bucket.s3 import Bucket
 from stepsweep.bucket.search_log import KeptLogs, SearchLog
 from stepsweep.bucket.trials import read_result
@@ -142,7 +143,10 @@ def _end(bucket: Bucket, state: SearchState, task: Task, ended: Mapping[str, Any
     if ended:
         status = Status.FAILED if "failure" in ended else Status.SUCCEEDED
         key = keys.outcome_key(state.spec.name, trial.round_number, trial.trial_id)
-        document = {**begun(trial.trial_id, status, execution=state.began.execution), **ended}
+        execution, earlier = state.began.execution, None
+        if state.began.leg > state.began.part and isinstance(before := recorded(bucket, key), JobOutcome):
+            earlier = before.before(execution)  # another execution began the search
+        document = {**begun(trial.trial_id, status, execution=execution, earlier=earlier), **ended}
         bucket.put_json(key, document)
         try:
             outcome = JobOutcome.from_json(document, where=key)

@@ -8,15 +8,18 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from stepsweep.bucket.latest import has_planned, other_execution, taken_over
-from stepsweep.bucket.s3 import Bucket
+from stepsweep.bucket.outcomes import recorded
+from stepsweep.bucket.s3 import Bucket, for_all
 from stepsweep.contract import keys, rounds
 from stepsweep.contract.budget import within_budget
 from stepsweep.contract.cost import Rates
 from stepsweep.contract.documents import RoundPlan, RoundResults, TrialItem
 from stepsweep.contract.errors import InvalidDocument, InvalidSweep
+from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.results import grouped
 from stepsweep.contract.space import parse_value, shown
@@ -134,6 +137,7 @@ def plan(
         if is_resumed and not spec.accept_trainer:
             _check_planned_trainer(bucket, spec, trainer)
 
+    earlier = _earlier(bucket, spec, to_run, execution) if is_resumed else {}
     bucket.put_json(
         keys.plan_key(spec.name, round_number),
         RoundPlan(
@@ -141,14 +145,15 @@ def plan(
             spec=spec,
             round_number=round_number,
             is_resumed=is_resumed,
-            recorded_before=_recorded(bucket, spec, to_run) if is_resumed else (),
+            recorded_before=tuple(earlier),
             trainer_version=trainer.version,
             trainer_name=trainer.name,
             trials=tuple(trials),
         ).to_json(),
     )
     to_run_key = keys.to_run_key(spec.name, round_number)
-    items = [TrialItem.of(trial, execution=execution, spec=spec, bucket=bucket.name, job=job) for trial in to_run]
+    item = partial(TrialItem.of, execution=execution, spec=spec, bucket=bucket.name, job=job)
+    items = [item(trial, earlier=earlier.get(trial.trial_id)) for trial in to_run]
     bucket.put_json(to_run_key, [item.to_json() for item in items])
     # Last: it makes them the latest.
     has_planned(
@@ -174,11 +179,18 @@ def plan(
     }
 
 
-def _recorded(bucket: Bucket, spec: SweepSpec, trials: Sequence[Trial]) -> tuple[str, ...]:
-    """Returns the ids of the trials that have an outcome, in the order of the plan."""
+def _earlier(
+    bucket: Bucket, spec: SweepSpec, trials: Sequence[Trial], execution: str
+) -> dict[str, Mapping[str, float]]:
+    """Returns how long the jobs ran of trials that have an outcome, which theirs replaces, in the order of the plan."""
     names = {keys.outcome_key(spec.name, trial.round_number, trial.trial_id): trial.trial_id for trial in trials}
-    there = bucket.present(names)
-    return tuple(trial_id for key, trial_id in names.items() if key in there)
+    present = bucket.present(names)
+    there = [key for key in names if key in present]
+    found = for_all(lambda key: recorded(bucket, key), there)
+    return {
+        names[key]: outcome.before(execution) if isinstance(outcome, JobOutcome) else {}
+        for key, outcome in zip(there, found, strict=True)
+    }
 
 
 def _check_means(spec: SweepSpec, job: StackJob, *, held: Sequence[str]) -> None:

@@ -145,15 +145,17 @@ def reduce(
     outcomes = Outcomes(bucket, trials, sweep=sweep, round_number=round_number, map_results=map_results)
 
     def outcome_of(trial: Trial) -> JobOutcome | Unreadable | None:
+        found = outcomes.of(trial)
         if no_job_started and trial.round_number == round_number:
-            return JobOutcome.never_started(trial.trial_id, no_job_started, execution=plan.execution)
-        return outcomes.of(trial)
+            earlier = found.seconds_of if isinstance(found, JobOutcome) else {}
+            return JobOutcome.never_started(trial.trial_id, no_job_started, execution=plan.execution, earlier=earlier)
+        return found
 
     all_read = for_all(lambda trial: read_result(bucket, trial, spec.objectives, outcome=outcome_of(trial)), trials)
     results = with_last_lines(all_read, last_lines)
     if no_job_started and round_number:
         results = _as_before(bucket, sweep, round_number, results)
-    spent = spent_until(bucket, spec, all_read, round_number, fleet)
+    spent, in_all = spent_until(bucket, plan, all_read, fleet)
     # After what takes long: another execution may have planned, and even ended, since this function began.
     if execution and other_execution(bucket, sweep, execution):
         return left_to_the_planner(sweep, round_number)
@@ -169,12 +171,12 @@ def reduce(
     ended_by = no_job_started or None
     if goes_on and not ended_by:
         ended_by = _stopped(bucket, spec, groups, round_number, hours)
-        ended_by = ended_by or over_budget(spec, results, spent, round_number + 1, fleet)
+        ended_by = ended_by or over_budget(spec, results, in_all, round_number + 1, fleet)
     if goes_on and not ended_by:
         ask = bool(rounds.wanted_of_model(spec, groups))
         return {"another_round": True, "sweep": sweep, "round": round_number + 1, "ask": ask}
 
-    cost = cost_of(spent, fleet, job_gpus=spec.resources.gpus or job.gpus)
+    cost = cost_of(in_all, fleet, job_gpus=spec.resources.gpus or job.gpus)
     return conclude(
         bucket,
         spec,

@@ -1,34 +1,89 @@
 """What a sweep's jobs have cost, and whether another round fits the budget."""
 
-from collections.abc import Sequence
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
-from stepsweep.bucket.s3 import Bucket
+from stepsweep.bucket.outcomes import recorded
+from stepsweep.bucket.s3 import Bucket, for_all
 from stepsweep.bucket.trials import Read
 from stepsweep.contract import keys, rounds
 from stepsweep.contract.assumed import Span
 from stepsweep.contract.bill import Work, of_rounds
 from stepsweep.contract.described import number_of
-from stepsweep.contract.documents import RoundResults
+from stepsweep.contract.documents import RoundPlan, RoundResults
 from stepsweep.contract.fleet import Fleet
+from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.output import Cost
 from stepsweep.contract.results import Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.spent import Spent
 
+_OUTCOME = re.compile(r"round-(\d{1,6})/outcomes/[^/]+\.json")
 
-def spent_until(bucket: Bucket, spec: SweepSpec, all_read: Sequence[Read], round_number: int, fleet: Fleet) -> Spent:
-    """Returns what the jobs of this and all earlier rounds took."""
+
+def spent_until(bucket: Bucket, plan: RoundPlan, all_read: Sequence[Read], fleet: Fleet) -> tuple[Spent, Spent]:
+    """Returns what the jobs of this and all earlier rounds took, and that with what earlier executions spent on later
+    rounds.
+
+    Every record of a job counts, also of a trial that is no longer planned: another trainer has other trials, and
+    another result in a round leads to other params in the next.
+    """
+    spec, number = plan.spec, plan.round_number
     spent = Spent()
-    if round_number:
-        key = keys.results_key(spec.name, round_number - 1)
+    if number:
+        key = keys.results_key(spec.name, number - 1)
         spent = RoundResults.from_json(bucket.written_json(key), where=key).spent
-    ran = [each for each in all_read if each.result.trial.round_number == round_number and each.job_seconds]
-    rungs = (0, *spec.rungs)
-    for each in ran:
-        before, whole = rungs[each.result.trial.rung : each.result.trial.rung + 2]
-        epochs = max(0, (each.result.epochs_trained or 0) - before)
-        spent = spent.with_job(each.job_seconds, epochs, is_whole=epochs == whole - before)
-    return spent.with_starts(fleet.machines(len(ran)))
+    rungs, ran = (0, *spec.rungs), Counter[str]()
+    for each in all_read:
+        trial, outcome = each.result.trial, each.recorded
+        if trial.round_number != number or outcome is None:
+            continue
+        ran.update(outcome.seconds_of.keys())
+        for seconds in outcome.earlier.values():
+            spent = spent.with_job(seconds, 0, is_whole=False)
+        if each.job_seconds:
+            before, whole = rungs[trial.rung : trial.rung + 2]
+            epochs = max(0, (each.result.epochs_trained or 0) - before)
+            spent = spent.with_job(each.job_seconds, epochs, is_whole=epochs == whole - before)
+    spent = _with_starts(spent, ran, fleet)
+    if not plan.is_resumed:
+        return spent, spent
+    planned = {
+        keys.outcome_key(spec.name, number, trial.trial_id) for trial in plan.trials if trial.round_number == number
+    }
+    by_round = _by_round(bucket, spec.name)
+    spent = _with_others(spent, bucket, by_round[number] - planned, fleet)
+    in_all = spent
+    for later in sorted(each for each in by_round if each > number):
+        in_all = _with_others(in_all, bucket, by_round[later], fleet)
+    return spent, in_all
+
+
+def _by_round(bucket: Bucket, sweep: str) -> Mapping[int, set[str]]:
+    """Returns the keys of all recorded outcomes by their round."""
+    found: dict[int, set[str]] = defaultdict(set)
+    prefix = keys.sweep_prefix(sweep)
+    for name in bucket.sizes(prefix):
+        if match := _OUTCOME.fullmatch(name):
+            found[int(match[1])].add(prefix + name)
+    return found
+
+
+def _with_others(spent: Spent, bucket: Bucket, names: Iterable[str], fleet: Fleet) -> Spent:
+    """Returns it with jobs of trials that are not planned."""
+    ran = Counter[str]()
+    for outcome in for_all(lambda key: recorded(bucket, key), sorted(names)):
+        if isinstance(outcome, JobOutcome):
+            ran.update(outcome.seconds_of.keys())
+            for seconds in outcome.seconds_of.values():
+                spent = spent.with_other_job(seconds)
+    return _with_starts(spent, ran, fleet)
+
+
+def _with_starts(spent: Spent, ran: Mapping[str, int], fleet: Fleet) -> Spent:
+    """Returns it with the machines of so many jobs of each execution: none runs those of two."""
+    return spent.with_starts(sum(fleet.machines(jobs) for jobs in ran.values()))
 
 
 def over_budget(

@@ -1,17 +1,25 @@
 """Money: refused before, counted after."""
 
 import json
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from stepsweep.bucket.records import Records
 from stepsweep.contract import keys
 from stepsweep.contract.assumed import Span
+from stepsweep.contract.attempts import spent_seconds
 from stepsweep.contract.fleet import Fleet
+from stepsweep.contract.jobs import NO_JOB_STARTED
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.spent import Spent
+from stepsweep.contract.trial import Status, Trial
 from tests.support.functions import SPEC, Cloud, attempts, job_description, succeeded
 
 DISK = 100 * 0.152 / 730
+SPEC_OF_THREE = {"parameters": {"lr": [0.1, 0.01, 0.001]}, "name": "s", "epochs": 3}
 FOUR_MACHINES = 4 * (360 + 240 + 600 + 60) / 3600 * (0.5 + DISK + 0.005) + 4 * 0.002
 """What the four trials of `SPEC` may cost beside their training: boot, pull, idling, and the wait of one job each."""
 
@@ -113,3 +121,79 @@ class TestCost:
         cloud.recorded(trial, {"schema": 1, "trial_id": trial.trial_id, "status": "SUCCEEDED", "job": job})
         output = cloud.reduce()["output"]
         assert (output["winner"]["trial_id"], output["cost"]["job_seconds"]) == (trial.trial_id, 1800)
+
+
+def end(cloud: Cloud, trial: Trial, hours: float, *, status: Status = Status.FAILED) -> None:
+    """Records the end of a trial's job as the state machine does: Batch's part is put into the item's own."""
+    items = cloud.bucket.get_json(keys.to_run_key("s", trial.round_number))
+    (item,) = [each for each in items if each["trial_id"] == trial.trial_id]
+    job = {"job": {"job_id": "j", "attempts": attempts(hours)}}
+    cause = json.dumps({**json.loads(job_description()), "Attempts": attempts(hours)})
+    failure = {"failure": {"Error": "States.TaskFailed", "Cause": cause}}
+    outcome = {**item["outcomes"][status.value], **(failure if status is Status.FAILED else job)}
+    cloud.bucket.put_json(item["outcome_key"], outcome)
+
+
+def hours(cloud: Cloud, **more: Any) -> float:
+    """Ends a round, as a function that runs twice; returns the hours of the sweep's jobs, and what its page has."""
+    answer, once = cloud.reduce(**more), cloud.objects()
+    assert (cloud.reduce(**more), cloud.objects().keys()) == (answer, once.keys())
+    cost = answer["output"]["cost"]
+    records = Records(cloud.bucket)  # type: ignore[arg-type]
+    found = records.outcomes(dict.fromkeys(once, datetime.now(UTC)))
+    assert spent_seconds(found.values()) == cost["job_seconds"]
+    assert cost["usd_at_most"] >= cost["usd_estimate"] == cost["job_seconds"] / 3600 * 0.5
+    return float(cost["job_seconds"]) / 3600
+
+
+class TestCostOfResumedSweeps:
+    """What a sweep has cost can only grow, whichever of its trials are trained again."""
+
+    def test_the_jobs_of_trials_that_failed_and_were_trained_again_count(self, cloud: Cloud) -> None:
+        fine, bad, lost = cloud.planned()
+        cloud.trained(fine, 0.5)
+        end(cloud, fine, 1, status=Status.SUCCEEDED)
+        end(cloud, bad, 2)
+        assert hours(cloud) == 3
+        for _ in range(2):  # the planner too may run twice, the second time when a job has ended
+            cloud.plan(SPEC_OF_THREE, execution="two")
+            end(cloud, bad, 2)
+        assert hours(cloud, execution="two") == 5
+        cloud.plan(SPEC_OF_THREE, execution="three")
+        cloud.trained(bad, 0.5)
+        end(cloud, bad, 0.5, status=Status.SUCCEEDED)
+        end(cloud, lost, 0.25, status=Status.SUCCEEDED)
+        assert hours(cloud, execution="three") == 5.75
+        cloud.plan(SPEC_OF_THREE, execution="four")
+        none = {"Error": NO_JOB_STARTED, "Cause": "no machines"}
+        assert hours(cloud, execution="four", ended=none) == 5.75
+
+    def test_those_of_another_trainer_count_and_say_nothing_of_the_pace(self, cloud: Cloud) -> None:
+        for trial in cloud.planned():
+            end(cloud, trial, 5)
+        cloud.monkeypatch.setenv(keys.TRAINER_VERSION, "trainer-2")
+        cloud.plan({**SPEC_OF_THREE, "accept_trainer": True}, execution="two")
+        for trial in cloud.trials("s"):
+            cloud.trained(trial, 0.5, 0.5, 0.5)
+            end(cloud, trial, 0.5, status=Status.SUCCEEDED)
+        assert hours(cloud, execution="two") == 16.5
+        spent = Spent.from_json(cloud.bucket.get_json(keys.results_key("s", 0))["spent"], where="spent")
+        assert (spent.jobs, spent.starts, spent.pace) == (6, 6, 600)
+
+    def test_those_of_rounds_that_are_not_repeated_count(self, cloud: Cloud) -> None:
+        halved = {**SPEC_OF_THREE, "epochs": 4, "halving": {"min_epochs": 2, "factor": 3}, "rounds": True}
+        cloud.plan(halved)
+        for trial in cloud.trials("s")[:2]:
+            cloud.trained(trial, 0.5, 0.5)
+            end(cloud, trial, 1, status=Status.SUCCEEDED)
+        cloud.reduce()
+        cloud.plan(halved, round_number=1)
+        (climbed,) = [trial for trial in cloud.trials("s", 1) if trial.round_number]
+        end(cloud, climbed, 4)
+        assert hours(cloud, round_number=1) == 6
+        cloud.plan({**halved, "stop": {"max_hours": 0.5}}, execution="two")
+        end(cloud, cloud.trials("s")[2], 1)
+        assert hours(cloud, execution="two") == 7
+        cloud.plan({**halved, "budget_usd": 5}, execution="three")
+        end(cloud, cloud.trials("s")[2], 1)
+        assert "have been spent" in cloud.reduce(execution="three")["output"]["ended_by"]

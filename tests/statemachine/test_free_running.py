@@ -2,13 +2,16 @@
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from stepsweep.bucket.records import Records
 from stepsweep.bucket.search_log import LOGS_KEPT, SNAPSHOT_EVERY, KeptLogs, SearchLog, state_at
 from stepsweep.contract import keys
+from stepsweep.contract.attempts import spent_seconds
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.jobs import NO_JOB_STARTED
 from stepsweep.contract.metrics import to_csv
@@ -327,6 +330,16 @@ def test_a_sweep_that_is_started_again_trains_what_is_left_and_what_failed(cloud
     assert len(again.trained) == 5
     assert again.reduce(leg=1)["output"]["outcomes"]["SUCCEEDED"] == 6
     assert Workers.of(cloud, execution="three").states == []
+
+
+def test_the_jobs_of_trials_that_are_trained_again_count(cloud: Cloud) -> None:
+    failure = {"Error": "States.TaskFailed", "Cause": json.dumps({"Attempts": attempts(2.0)})}
+    Workers.of(cloud, max_concurrency=1).ask(0, {"failure": failure})
+    again = Workers.of(cloud, execution="two", max_concurrency=1)
+    again.to_the_end()
+    seconds = again.reduce(leg=1)["output"]["cost"]["job_seconds"]
+    found = Records(cloud.bucket).outcomes(dict.fromkeys(cloud.objects(), datetime.now(UTC)))  # type: ignore[arg-type]
+    assert spent_seconds(found.values()) == seconds == 3600 * (2 + len(again.trained)), "on the page as in the output"
 
 
 def test_of_two_executions_of_a_sweep_the_later_one_goes_on_and_the_other_names_no_winner(cloud: Cloud) -> None:

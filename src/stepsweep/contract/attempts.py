@@ -42,5 +42,5 @@ def attempts_of(outcome: JobOutcome, rung: int | None = None) -> Iterator[Attemp
 
 
 def spent_seconds(outcomes: Iterable[JobOutcome]) -> float:
-    """Returns how long jobs ran, by Batch's clock."""
-    return sum(outcome.job_seconds for outcome in outcomes)
+    """Returns how long jobs ran, by Batch's clock, also those of earlier executions."""
+    return sum(sum(outcome.seconds_of.values()) for outcome in outcomes)

@@ -5,14 +5,15 @@ spec.json, and `contract.job_outcome` defines the outcomes.
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
 from stepsweep.contract import keys
 from stepsweep.contract.artifacts import NONE
 from stepsweep.contract.errors import InvalidDocument, InvalidSweep
-from stepsweep.contract.job_outcome import begun
+from stepsweep.contract.job_outcome import begun, earlier_of
 from stepsweep.contract.means import ATTEMPTS, StackJob
 from stepsweep.contract.median import Medians, variable
 from stepsweep.contract.priority import Priority, share_of
@@ -154,6 +155,7 @@ class TrialItem:
     timeout_seconds: int
     attempts: int
     outcome_key: str
+    earlier: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -165,7 +167,9 @@ class TrialItem:
         bucket: str,
         job: StackJob,
         medians: Medians | None = None,
+        earlier: Mapping[str, float] | None = None,
     ) -> Self:
+        """Returns the item of a trial, whose jobs ran `earlier` in other executions; see `JobOutcome`."""
         below = [epochs for epochs in spec.rungs if epochs < trial.epochs]
         told = variable(medians, spec.objective, uri=keys.uri(bucket, trial.ended_key)) if medians else ""
         return cls(
@@ -190,6 +194,7 @@ class TrialItem:
             timeout_seconds=60 * (spec.timeout_minutes or job.timeout_minutes),
             attempts=ATTEMPTS if spec.retries is None else 1 + spec.retries,
             outcome_key=keys.outcome_key(spec.name, trial.round_number, trial.trial_id),
+            earlier=earlier or {},
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -208,7 +213,7 @@ class TrialItem:
             "outcome_key": self.outcome_key,
             # The state machine adds Batch's part, and records one of them when the job ends.
             "outcomes": {
-                status.value: begun(self.trial_id, status, execution=self.execution)
+                status.value: begun(self.trial_id, status, execution=self.execution, earlier=self.earlier)
                 for status in (Status.SUCCEEDED, Status.FAILED)
             },
         }
@@ -217,7 +222,6 @@ class TrialItem:
     def from_json(cls, data: object, *, where: str) -> Self:
         fields = Fields(data, where)
         fields.schema(SCHEMA)
-        fields.child("outcomes")
         item = cls(
             execution=fields.text("execution"),
             sweep=fields.text("sweep"),
@@ -229,6 +233,7 @@ class TrialItem:
             timeout_seconds=fields.whole("timeout_seconds"),
             attempts=fields.whole("attempts"),
             outcome_key=fields.text("outcome_key"),
+            earlier=earlier_of(fields.child("outcomes").child(Status.FAILED.value)),
         )
         fields.done()
         return item

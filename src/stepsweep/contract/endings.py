@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stepsweep.contract import keys
-from stepsweep.contract.attempts import attempts_of
+from stepsweep.contract.attempts import attempts_of, spent_seconds
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.results import Result, grouped
 from stepsweep.contract.search_state import SearchState
@@ -103,6 +103,6 @@ def timed(endings: Sequence[Ending], outcomes: Mapping[str, JobOutcome]) -> list
         attempts = [attempt for outcome in there for attempt in attempts_of(outcome)]
         started = min((attempt.started for attempt in attempts), default=None)
         ended = max((attempt.stopped for attempt in attempts), default=None)
-        seconds = sum(outcome.job_seconds for outcome in there)
+        seconds = spent_seconds(there)
         found.append(replace(ending, started=started, ended=ended, seconds=seconds))
     return sorted(found, key=lambda each: (each.ended or 0, each.rung))

@@ -1,14 +1,15 @@
 """Decodes the state machine's record of how a trial's job ended.
 
 The record is `{"schema": 1, "execution": …, "trial_id": …, "status": "SUCCEEDED", "job": {"job_id": …, "attempts": …}}`
-or `{…, "status": "FAILED", "failure": {"Error": …, "Cause": …}}`. The cause of a failed job is Batch's description of
+or `{…, "status": "FAILED", "failure": {"Error": …, "Cause": …}}`, with `"earlier"` if it replaces other records of the
+trial. The cause of a failed job is Batch's description of
 it, as JSON. The reader is strict about schema, names and status, which are ours. It skips malformed parts of the rest,
 which is AWS's: the cost of a job must not decide whether a sweep has a winner.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from stepsweep.contract.cost import job_seconds
@@ -30,9 +31,17 @@ OUT_OF_MEMORY = "OutOfMemoryError"
 """How the reason of a container begins that was killed at its limit."""
 
 
-def begun(trial_id: str, status: Status, *, execution: str) -> dict[str, Any]:
-    """Returns the part of the record that is known in advance."""
-    return {"schema": SCHEMA, "execution": execution, "trial_id": trial_id, "status": status.value}
+def begun(
+    trial_id: str, status: Status, *, execution: str, earlier: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """Returns the part of the record that is known in advance; see `JobOutcome`."""
+    known = {"schema": SCHEMA, "execution": execution, "trial_id": trial_id, "status": status.value}
+    return {**known, **({"earlier": dict(earlier)} if earlier else {})}
+
+
+def earlier_of(fields: Fields) -> dict[str, float]:
+    """Reads what `begun` wrote of earlier jobs."""
+    return fields.amounts("earlier") if fields.has("earlier") else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +54,7 @@ class JobOutcome:
         attempts: Batch's descriptions, oldest first, with field names in upper camel case.
         execution: name of the execution that ran the job.
         was_ended: whether the sweep ended the job, because a rule had stopped the search.
+        earlier: execution → seconds that the trial's job ran in it, if its record was replaced by this one.
     """
 
     execution: str
@@ -53,18 +63,26 @@ class JobOutcome:
     reason: str
     attempts: tuple[Mapping[str, Any], ...]
     was_ended: bool = False
+    earlier: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: object, *, where: str) -> Self:
         """Reads a record. Raises InvalidDocument if schema, a name or status are wrong, or a failure is missing."""
         fields = Fields(data, where)
         fields.schema(SCHEMA)
-        execution, trial_id = fields.text("execution"), fields.text("trial_id")
+        execution, trial_id, earlier = fields.text("execution"), fields.text("trial_id"), earlier_of(fields)
         match fields.text("status"):
             case Status.SUCCEEDED:
                 job = data.get("job") if isinstance(data, dict) else None
                 attempts = _attempts(job.get("attempts")) if isinstance(job, dict) else ()
-                return cls(execution=execution, trial_id=trial_id, succeeded=True, reason="", attempts=attempts)
+                return cls(
+                    execution=execution,
+                    trial_id=trial_id,
+                    succeeded=True,
+                    reason="",
+                    attempts=attempts,
+                    earlier=earlier,
+                )
             case Status.FAILED:
                 failure = fields.raw("failure")
                 if not isinstance(failure, dict):
@@ -77,19 +95,35 @@ class JobOutcome:
                     reason=_reason(failure, job),
                     attempts=_attempts(job.get("Attempts")) if job else (),
                     was_ended=_was_ended(job),
+                    earlier=earlier,
                 )
             case other:
                 raise InvalidDocument(f'{where}: status must be "SUCCEEDED" or "FAILED", got {other!r}')
 
     @classmethod
-    def never_started(cls, trial_id: str, reason: str, *, execution: str) -> Self:
+    def never_started(
+        cls, trial_id: str, reason: str, *, execution: str, earlier: Mapping[str, float] | None = None
+    ) -> Self:
         """Returns the outcome of a trial whose job no machine took."""
-        return cls(execution=execution, trial_id=trial_id, succeeded=False, reason=reason, attempts=())
+        return cls(
+            execution=execution, trial_id=trial_id, succeeded=False, reason=reason, attempts=(), earlier=earlier or {}
+        )
 
     @property
     def job_seconds(self) -> float:
         """How long the attempts ran, by Batch's clock."""
         return job_seconds(self.attempts)
+
+    @property
+    def seconds_of(self) -> dict[str, float]:
+        """How long each job of the trial ran that has run, by its execution: there is one in each."""
+        return {
+            name: seconds for name, seconds in {**self.earlier, self.execution: self.job_seconds}.items() if seconds
+        }
+
+    def before(self, execution: str) -> dict[str, float]:
+        """Returns what an execution's own record of the trial has to carry on; the same if it is there already."""
+        return {name: seconds for name, seconds in self.seconds_of.items() if name != execution}
 
     @property
     def last_log_stream(self) -> str | None:

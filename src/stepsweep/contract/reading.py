@@ -117,6 +117,13 @@ class Fields:
             raise self._wrong(name, "must be a list of numbers", found)
         return found
 
+    def amounts(self, name: str) -> dict[str, float]:
+        """Returns an object whose values are numbers that are not negative."""
+        found = self._get(name)
+        if not isinstance(found, dict) or not all(_is_number(each) and each >= 0 for each in found.values()):
+            raise self._wrong(name, "must be an object with numbers of 0 or more", found)
+        return found
+
     def values(self, name: str) -> dict[str, Value]:
         """Returns an object whose values are those of parameters."""
         found = self._get(name)

@@ -18,6 +18,7 @@ class Spent:
         jobs: number of jobs that ran.
         starts: how many machines have booted for them at most.
         slowest: seconds per epoch of the slowest job that trained all its epochs; 0 if none did.
+        other_seconds: of the running time, that of jobs whose epochs are not known, such as those of another trainer.
     """
 
     job_seconds: float = 0.0
@@ -25,6 +26,7 @@ class Spent:
     jobs: int = 0
     starts: int = 0
     slowest: float = 0.0
+    other_seconds: float = 0.0
 
     def with_job(self, seconds: float, epochs: int, *, is_whole: bool) -> "Spent":
         """Returns it with one more job.
@@ -42,13 +44,22 @@ class Spent:
             slowest=slowest,
         )
 
+    def with_other_job(self, seconds: float) -> "Spent":
+        """Returns it with one more job that says nothing of the pace."""
+        return replace(
+            self,
+            job_seconds=self.job_seconds + seconds,
+            jobs=self.jobs + 1,
+            other_seconds=self.other_seconds + seconds,
+        )
+
     def with_starts(self, starts: int) -> "Spent":
         return replace(self, starts=self.starts + starts)
 
     @property
     def pace(self) -> float | None:
         """Seconds per epoch that further jobs may take; None before any job has trained an epoch."""
-        return max(self.slowest, self.job_seconds / self.epochs) if self.epochs else None
+        return max(self.slowest, (self.job_seconds - self.other_seconds) / self.epochs) if self.epochs else None
 
     def usd(self, fleet: Fleet) -> float:
         """Returns the cost of the jobs' own time."""
@@ -70,6 +81,7 @@ class Spent:
             jobs=fields.count("jobs"),
             starts=fields.count("starts"),
             slowest=fields.amount("slowest"),
+            other_seconds=fields.amount("other_seconds") if fields.has("other_seconds") else 0.0,
         )
         fields.done()
         return spent
