@@ -3,17 +3,24 @@
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from stepsweep.bucket.folder import write_whole
 from stepsweep.client.cli.exit_code import ExitCode
 from stepsweep.client.clouds.cloud import SPEC_FILE
+from stepsweep.client.clouds.interpreter import script_hint
 from stepsweep.client.extras import need
-from stepsweep.contract.described import printable
+from stepsweep.contract.described import number_of, printable
 from stepsweep.contract.errors import InvalidInput
 
-INIT_EXIT_CODES = "Exit codes: 0 written · 2 nothing was written: wrong options, or a file is there already."
+if TYPE_CHECKING:
+    from stepsweep.client.proposing.short_run import Tried
+
+INIT_EXIT_CODES = (
+    "Exit codes: 0 written · 2 nothing was written: wrong options, the script failed, or a file is there already."
+)
 TRY_SECONDS = 120.0
 DOCKERFILE = "Dockerfile"
 
@@ -38,7 +45,7 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
     sweep init cli.py fit -- --data data
     """
     need("local", "`sweep init`")
-    from stepsweep.client.proposing.script import configured, interpreter_of, parsed, script_in
+    from stepsweep.client.proposing.script import configured, interpreter_of, parsed, program_of, script_in
     from stepsweep.client.proposing.short_run import tried
     from stepsweep.client.proposing.spec import proposal, text_of
     from stepsweep.client.specs.script import script_of_command
@@ -52,11 +59,11 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
     if has_spec:
         return _image_alone(folder, script, gpu=gpu)
     name = script_in(folder, script)
-    program = ["python" if name.endswith(".py") else "sh", name, *words]
+    program = [*program_of(folder, name), *words]
     runs = script_of_command(program, folder, file=str(folder / SPEC_FILE))
     python = interpreter_of(runs)
     _say(f"Reading the options of {name} …")
-    takes, found = parsed(runs, program, python)
+    takes, found = parsed(runs, name, words, python)
     options = takes.options if takes else []
     given = {word.removeprefix("--").split("=")[0] for word in words}
     known = proposal([option for option in options if option.name not in given], takes.arguments) if takes else None
@@ -82,17 +89,23 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
         _say(f"It {found.ended}, and printed no metrics that are known, nor left a file of them. Its last lines:")
         for line in found.last_lines:
             _say(f"  {line}")
+    if found and found.has_failed and known is None:
+        remedy = f"mend that, or write a spec without running it: sweep init {shlex.join([name, *words])} --no-run"
+        hint = script_hint(runs, found.last_lines)
+        raise InvalidInput([f"{name}: failed, as every trial would; {remedy}", *([hint] if hint else [])])
     written = {SPEC_FILE: text_of(shlex.join(program), known, found)}
     if aws:
         written |= _image(folder, name, python, gpu=gpu)
-    number = len(options)
-    options_found = "no options of its own parser" if known is None else f"{number} option{'s' * (number != 1)}"
+    options_found = "no options of its own parser" if known is None else number_of(len(options), "option")
     options_found += f" in {known.file}" if known and known.file else ""
-    metrics = found.metrics if found else ()
-    metrics_found = f"the metric{'s' * (len(metrics) != 1)} {', '.join(metrics)}" if metrics else "no metrics"
-    _say(f"Found {options_found} and {metrics_found}.")
-    _write(folder, written)
+    _say(f"Found {options_found} and {_metrics_of(found)}.")
+    _write(folder, written, then="mend the script" if found and found.has_failed else "")
     return ExitCode.OK
+
+
+def _metrics_of(found: "Tried | None") -> str:
+    names = found.metrics if found else ()
+    return f"the metric{'s' * (len(names) != 1)} {', '.join(names)}" if names else "no metrics"
 
 
 def _image_alone(folder: Path, script: str | None, *, gpu: bool) -> int:
@@ -123,10 +136,16 @@ def _image(folder: Path, name: str, python: str, *, gpu: bool) -> Mapping[str, s
     return image.files
 
 
-def _write(folder: Path, texts: Mapping[str, str]) -> None:
+def _write(folder: Path, texts: Mapping[str, str], *, then: str = "") -> None:
+    """Writes the files, and says what to do next.
+
+    Args:
+        then: what else must be done before a sweep can run.
+    """
     for name, text in texts.items():
         write_whole(folder / name, text.encode(), lasting=False)
-    _say(f"Wrote {', '.join(texts)}. Look at {'them' if len(texts) > 1 else 'it'}, then: sweep run")
+    it = "them" if len(texts) > 1 else "it"
+    _say(f"Wrote {', '.join(texts)}. Look at {it}{f', and {then}' if then else ''}, then: sweep run")
 
 
 def _say(line: str) -> None:

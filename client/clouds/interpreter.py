@@ -9,7 +9,7 @@ from stepsweep.client.clouds import trainers
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.leaderboard import Row
-from stepsweep.trainer_script import script_of
+from stepsweep.trainer_script import Script, script_of
 
 _LACKS = re.compile(r"No module named '(?P<module>[^']+)'")
 
@@ -22,15 +22,20 @@ def interpreter_hint(cloud: Cloud, sweep: str, reasons: Iterable[str]) -> str:
     Args:
         cloud: with the sweep's trainer, or without any; then it is the one that the sweep was started with.
     """
-    lacks = next((found for reason in reasons if (found := _LACKS.search(reason))), None)
-    if lacks is None or not cloud.is_local:
+    if not cloud.is_local:
         return ""
     trainer, container = _trainer_of(cloud, sweep)
     try:
         script = script_of(trainer) if trainer and not container else None
     except InvalidInput:
         return ""
-    if script is None or script.line.split()[0] not in ("python", "python3"):  # it names its own
+    return script_hint(script, reasons) if script else ""
+
+
+def script_hint(script: Script, reasons: Iterable[str]) -> str:
+    """Returns the hint for the first of the reasons, or lines of output, of a script on this machine."""
+    lacks = next((found for reason in reasons if (found := _LACKS.search(reason))), None)
+    if lacks is None or script.program not in ("python", "python3"):  # it names its own
         return ""
     return (
         f"{script.python or sys.executable} ran the script; if {lacks['module']} is installed for another interpreter, "

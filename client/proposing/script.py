@@ -1,8 +1,10 @@
 """Finds a project's script and its options: through its own parser, or in the configuration file that it names."""
 
+import difflib
 import json
 import os
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +20,9 @@ from stepsweep.trial import config_file
 from stepsweep.trial.command import WrongCommand
 
 USUAL = ("train.py", "main.py")
+PROGRAMS = {".sh": "sh", ".bash": "bash", ".R": "Rscript", ".jl": "julia"}
+"""What runs a script without a #! line, by its ending."""
+MAX_SHEBANG = 256
 PROBE_SECONDS = 60
 CONFIGURATION = re.compile(r"conf|cfg|param|setting|default|option|hyp", re.IGNORECASE)
 """Names of configuration files; others, such as results of a run by hand, are none."""
@@ -84,19 +89,45 @@ def script_in(folder: Path, name: str | None) -> str:
     return likely[0]
 
 
-def parsed(script: Script, program: Sequence[str], python: str) -> tuple[Parsed | None, Tried | None]:
+def program_of(folder: Path, name: str) -> list[str]:
+    """Returns the words that start a script: the interpreter of its first line or of its ending, and its name.
+
+    Raises:
+        InvalidInput: it is none, or nobody knows what runs it.
+    """
+    if name.endswith(".py"):
+        return ["python", name]
+    with (folder / name).open("rb") as file:
+        first = file.readline(MAX_SHEBANG).decode(errors="replace").rstrip()
+    if first.startswith("#!") and (words := first[2:].split()):
+        own = [Path(words[0]).name, *words[1:]]
+        own = [word for word in own[1:] if word != "-S"] if own[0] == "env" else own
+        return [*own, name]
+    if (program := PROGRAMS.get(Path(name).suffix)) is not None:
+        return [program, name]
+    if name.endswith(".ipynb"):
+        made = Path(name).with_suffix(".py").name
+        remedy = (
+            f"make a script of it with `jupyter nbconvert --to script {shlex.quote(name)}`, then: sweep init {made}"
+        )
+    else:
+        remedy = "write its interpreter into its first line, such as #!/bin/sh, or `command` into sweep.yaml"
+    endings = ", ".join((".py", *PROGRAMS))
+    raise InvalidInput([f"{shown(name)}: what runs it is not known: its ending is none of {endings}; {remedy}"])
+
+
+def parsed(script: Script, name: str, words: Sequence[str], python: str) -> tuple[Parsed | None, Tried | None]:
     """Returns what the parser of an argparse, click or typer script takes, which is run in a copy of its folder.
 
     A script that has no such parser does its work instead, and what it did is returned as well, unless it failed.
 
     Args:
-        program: the words of its command: `python`, its name, and what follows, such as a sub-command, whose options
-            then count.
+        name: its path in the folder.
+        words: what follows it in its command, such as a sub-command, whose options then count.
 
     Raises:
         InvalidInput: the script has sub-commands, and the words name none.
     """
-    _, name, *words = program
     if not name.endswith(".py"):
         return None, None
     with copied(script) as (work, before, scratch):
@@ -107,8 +138,11 @@ def parsed(script: Script, program: Sequence[str], python: str) -> tuple[Parsed 
         except (OSError, ValueError, RecursionError):
             return None, None if run.has_failed else seen_in(work, before, run)
     if commands := found["commands"]:
-        example = f"sweep init {name} {commands[0]}"
-        raise InvalidInput([f"{name} has the sub-commands {', '.join(commands)}; name one, such as: {example}"])
+        given = next((word for word in words if not word.startswith("-")), None)
+        meant = next(iter(difflib.get_close_matches(given or "", commands, n=1)), commands[0])
+        none = f"{given} is none of them; " if given else ""
+        example = f"sweep init {name} {meant}"
+        raise InvalidInput([f"{name} has the sub-commands {', '.join(commands)}; {none}name one, such as: {example}"])
     options = [
         Option(
             name=_on_one_line(one["name"]),

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import re
 import secrets
 import select
 import subprocess
@@ -35,6 +36,9 @@ MODELS = (
 )  # fmt: skip
 """Endings of files that scripts save models in."""
 
+MODELS_BY_NAME = re.compile(r"(?:.*/)?[^/]*(?:model|weights|booster)[^/]*\.(?:json|txt)", re.IGNORECASE)
+"""Files with other endings, such as XGBoost's model.json and LightGBM's model.txt."""
+
 FILES_OF_METRICS = (".csv", ".json", ".jsonl")
 
 
@@ -48,6 +52,7 @@ class Tried:
         epochs: the number of rows.
         models: files that it left and that look like models, as paths in its folder.
         ended: how the run ended, in words.
+        has_failed: whether it failed by itself.
         last_lines: the last lines of its output.
     """
 
@@ -56,6 +61,7 @@ class Tried:
     epochs: int
     models: tuple[str, ...]
     ended: str
+    has_failed: bool
     last_lines: tuple[str, ...]
 
 
@@ -99,8 +105,9 @@ def seen_in(work: Path, before: dict[str, int], run: Run) -> Tried:
         metrics=tuple(name for name in columns_of(rows) if name != EPOCH),
         file=file,
         epochs=len(rows),
-        models=tuple(name for name in new if name.endswith(MODELS)),
+        models=tuple(name for name in new if name != file and _is_model(name)),
         ended=run.ended,
+        has_failed=run.has_failed,
         last_lines=tuple(line[:MAX_LINE] for line in lines[-LAST_LINES:]),
     )
 
@@ -122,9 +129,15 @@ def _read_lines(lines: Sequence[str], collector: Collector) -> None:
 def _written(folder: Path) -> dict[str, int]:
     """Returns the files that look like models or metrics, with the times of writing."""
     found = sorted(
-        path for path in folder.rglob("*") if path.name.endswith(MODELS + FILES_OF_METRICS) and path.is_file()
+        path
+        for path in folder.rglob("*")
+        if (path.name.endswith(FILES_OF_METRICS) or _is_model(path.name)) and path.is_file()
     )
     return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in found}
+
+
+def _is_model(name: str) -> bool:
+    return name.endswith(MODELS) or MODELS_BY_NAME.fullmatch(name) is not None
 
 
 def run_in(argv: Sequence[str], folder: Path, seconds: float) -> Run:

@@ -68,13 +68,16 @@ class Script:
     @property
     def program(self) -> str:
         """The first word of the command."""
-        return self.entrypoint[self.entrypoint.index("--") + 1]
+        return self._words[0]
 
     @property
     def line(self) -> str:
         """The command as a person writes it, without the words that start the kit."""
-        words = self.entrypoint[self.entrypoint.index("--") + 1 :] if "--" in self.entrypoint else self.entrypoint
-        return " ".join(word if PLACEHOLDER.search(word) else shlex.quote(word) for word in words)
+        return " ".join(word if PLACEHOLDER.search(word) else shlex.quote(word) for word in self._words)
+
+    @property
+    def _words(self) -> tuple[str, ...]:
+        return self.entrypoint[self.entrypoint.index("--") + 1 :] if "--" in self.entrypoint else self.entrypoint
 
     @property
     def placeholders(self) -> frozenset[str]:

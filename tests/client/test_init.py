@@ -228,6 +228,9 @@ def test_a_sub_command_has_its_own_options(sweep: Sweep, code: str) -> None:
     assert "name one, such as: sweep init cli.py " in ended.stderr
     spec = sweep.folder / "sweep.yaml"
     assert not spec.exists()
+    ended = sweep("init", "cli.py", "fitt")
+    assert ended.returncode == 2
+    assert "; fitt is none of them; name one, such as: sweep init cli.py fit\n" in ended.stderr
     ended = sweep("init", "cli.py", "fit")
     assert ended.returncode == 0, ended.stderr
     assert "Not run: the script insists on --data." in ended.stderr
@@ -250,6 +253,7 @@ def test_a_file_of_metrics_is_found(sweep: Sweep) -> None:
         "os.mkdir('out')\n"
         "open('out/a.csv', 'w').write('id,label\\n1,2\\n')\n"
         "json.dump({'test': {'accuracy': 0.5, 'n': 3}, 'seconds': 2}, open('out/result.json', 'w'), indent=1)\n"
+        "for name in ('out/model.json', 'model.txt', 'log.txt', 'old.json'): open(name, 'w').write('{}')\n"
         "print('rows: 3')\n"
     )
     ended = sweep("init")
@@ -258,6 +262,7 @@ def test_a_file_of_metrics_is_found(sweep: Sweep) -> None:
     assert "Found no options of its own parser and the metrics test/accuracy, test/n, seconds." in ended.stderr
     lines = (sweep.folder / "sweep.yaml").read_text().splitlines()
     assert 'metrics: "out/result.json"  # has test/accuracy, test/n, seconds' in lines
+    assert "artifacts: [model.txt, out/model.json]" in lines
     assert "objective: {metric: test/accuracy, direction: maximize}" in lines
 
 
@@ -282,13 +287,38 @@ def test_the_fields_of_a_configuration_file(sweep: Sweep) -> None:
     assert json.loads(ran.stdout)["winner"]["params"] == {"optim.lr": 0.01, "model.dropout": 0}
 
 
-def test_a_script_that_breaks_is_shown_and_a_spec_is_written_all_the_same(sweep: Sweep) -> None:
-    (sweep.folder / "train.py").write_text("raise SystemExit('no data here')\n")
+def test_a_script_that_breaks_is_shown_and_no_spec_is_written_that_would_fail(sweep: Sweep) -> None:
+    (sweep.folder / "train.py").write_text("import no_such_module\n")
+    ended = sweep("init")
+    assert ended.returncode == 2
+    assert "It ended with exit code 1, and printed no metrics that are known, nor left a file of them. " in ended.stderr
+    assert (
+        "\n  ModuleNotFoundError: No module named 'no_such_module'\nsweep: train.py: failed, as every" in ended.stderr
+    )
+    assert f"sweep: {sys.executable} ran the script; if no_such_module is installed for another " in ended.stderr
+    assert "Wrote" not in ended.stderr
+    assert not (sweep.folder / "sweep.yaml").exists()
+    assert "write a spec without running it: sweep init train.py --no-run" in ended.stderr
+    assert sweep("init", "train.py", "--no-run").returncode == 0
+
+
+def test_of_a_script_that_breaks_later_the_options_are_written(sweep: Sweep) -> None:
+    (sweep.folder / "train.py").write_text(
+        LIGHT.replace('print("Final correct: 3")', "").replace("for epoch", "1 / 0\nfor epoch")
+    )
     ended = sweep("init")
     assert ended.returncode == 0
-    assert "It ended with exit code 1, and printed no metrics that are known, nor left a file of them. " in ended.stderr
-    assert "Its last lines:\n  no data here\n" in ended.stderr
-    assert (sweep.folder / "sweep.yaml").exists()
+    assert "ZeroDivisionError" in ended.stderr
+    assert ended.stderr.endswith("Wrote sweep.yaml. Look at it, and mend the script, then: sweep run\n")
+
+
+def test_a_notebook_is_run_by_nothing(sweep: Sweep) -> None:
+    (sweep.folder / "train.ipynb").write_text("{}")
+    ended = sweep("init", "train.ipynb")
+    made = "make a script of it with `jupyter nbconvert --to script train.ipynb`, then: sweep init train.py"
+    rule = "what runs it is not known: its ending is none of .py, .sh, .bash, .R, .jl"
+    assert (ended.returncode, ended.stderr) == (2, f'sweep: "train.ipynb": {rule}; {made}\n')
+    assert not (sweep.folder / "sweep.yaml").exists()
 
 
 HOSTILE = {

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from stepsweep.client.proposing.script import Option, configured
+from stepsweep.client.proposing.script import Option, configured, program_of
 from stepsweep.client.proposing.short_run import Tried
 from stepsweep.client.proposing.spec import proposal, text_of
+from stepsweep.contract.errors import InvalidInput
 
 HEAD = """\
 # What `sweep run` does in this folder. `sweep plan` shows it, and starts nothing.
@@ -49,7 +50,15 @@ def option(
 
 
 def tried(**fields: Any) -> Tried:
-    nothing: dict[str, Any] = {"metrics": (), "file": None, "epochs": 0, "models": (), "ended": "", "last_lines": ()}
+    nothing: dict[str, Any] = {
+        "metrics": (),
+        "file": None,
+        "epochs": 0,
+        "models": (),
+        "ended": "",
+        "has_failed": False,
+        "last_lines": (),
+    }
     return Tried(**{**nothing, **fields})
 
 
@@ -243,3 +252,27 @@ def test_a_configuration_file_that_the_script_names_has_the_options(tmp_path: Pa
     )  # fmt: skip
     (tmp_path / "train.py").write_text("no file")
     assert configured("train.py", tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "words"),
+    [
+        ("train.py", "#!/bin/sh", "python train.py"),
+        ("train.sh", "", "sh train.sh"),
+        ("train.sh", "#!/bin/bash", "bash train.sh"),
+        ("fit", "#! /usr/bin/env -S uv run --script", "uv run --script fit"),
+        ("fit.R", "", "Rscript fit.R"),
+    ],
+)
+def test_a_script_is_run_by_what_its_first_line_or_its_ending_names(
+    tmp_path: Path, name: str, first: str, words: str
+) -> None:
+    (tmp_path / name).write_text(f"{first}\n")
+    assert program_of(tmp_path, name) == words.split()
+
+
+def test_what_nobody_knows_how_to_run_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    remedy = "write its interpreter into its first line, such as #!/bin/sh, or `command` into sweep.yaml"
+    with pytest.raises(InvalidInput, match=f'^"notes.txt": what runs it is not known: .*; {remedy}$'):
+        program_of(tmp_path, "notes.txt")
