@@ -24,7 +24,7 @@ class Entry:
     Attributes:
         started_at: when its first execution started.
         status: `FINISHED`, `RUNNING`, `INTERRUPTED` or `UNREADABLE`.
-        planned: number of trials; None before it is planned.
+        planned: number of trials, as `Standing.planned`; None before it is planned.
         ended: number of trials with an outcome.
         failed: number of trials that did not succeed; known once the sweep is finished.
         metric: the objective's metric; several are separated by commas.
@@ -102,7 +102,7 @@ def _readable_entry(archive: Archive, name: str, running: Sequence[str]) -> Entr
     elif is_finished:
         planned = ended = failed = sum(row.n for row in archive.records.leaderboard(spec))
     elif plan := archive.records.plan(spec):
-        planned, ended = len(plan.trials), len(archive.records.finished(plan, objects))
+        planned, ended = plan.in_all, len(archive.records.finished(plan, objects))
     # The objects of a finished sweep are not listed.
     has_note = is_finished or keys.note_key(name) in objects
     note = archive.note(name) if has_note else NO_NOTE

@@ -91,9 +91,10 @@ class Archive:
                 rows = self.records.leaderboard(spec)
             elif plan:
                 rows = self.records.rows_so_far(plan, self.records.objects(name), self._last_lines)
+            tried = len(plan.trials) if plan else 0
             return Standing(
                 spec=spec,
-                planned=len(plan.trials) if plan else 0,
+                planned=tried if plan is None or ended else plan.in_all,
                 rows=rows,
                 output=self.records.output(spec, execution=ended.execution) if ended else None,
                 is_finished=ended is not None,

@@ -99,7 +99,7 @@ class Moments:
         plan, rows = (execution.plan, followed.rows()) if followed.has_begun else (None, [])
         standing = Standing(
             spec=execution.spec,
-            planned=len(plan.trials) if plan else 0,
+            planned=plan.in_all if plan else 0,
             rows=rows,
             output=None,
             is_finished=False,

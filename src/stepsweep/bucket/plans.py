@@ -19,6 +19,7 @@ class Plan:
         recorded_before: those of `to_run` that have an outcome of an earlier execution, which does not count.
         execution: name of the execution that planned it.
         trainer_version: identifies the code that the trials run.
+        left: number of trials that the search has not planned yet, and plans unless a rule ends it.
     """
 
     spec: SweepSpec
@@ -28,6 +29,12 @@ class Plan:
     recorded_before: frozenset[str]
     execution: str
     trainer_version: str
+    left: int = 0
+
+    @property
+    def in_all(self) -> int:
+        """How many trials the search tries, unless a rule ends it."""
+        return len(self.trials) + self.left
 
     @property
     def planned(self) -> list[Trial]:
@@ -55,4 +62,5 @@ def plan_of_state(state: SearchState) -> Plan:
         to_run=frozenset(to_run),
         recorded_before=frozenset(to_run),
         execution=state.began.execution,
+        left=0 if state.ended_by else state.left * state.spec.trials_each,
     )

@@ -13,7 +13,8 @@ class Standing:
     """The state of a sweep, running or not.
 
     Attributes:
-        planned: number of trials; 0 before it is planned.
+        planned: number of trials that it tries, unless a rule ends it; that it has tried, once it has ended. 0 before
+            it is planned.
         rows: the leaderboard; if the sweep is not finished, that of the trials so far.
         output: its execution's output; None if it is not finished, or if no trial succeeded.
         is_finished: whether the latest execution's search has ended.
