@@ -126,7 +126,7 @@ class TestRowsForGood:
                     others[-1].join(0.2)  # if it does not have to wait
                     yield cell
 
-        collector._values["loss"] = Slow(collector._values["loss"])
+        collector._epochs.columns["loss"] = Slow(collector._epochs.columns["loss"])
         assert len(metrics.rows_for_good()) == 1
         for other in others:
             other.join()

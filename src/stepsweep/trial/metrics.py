@@ -18,13 +18,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from stepsweep.trial import below, line
 from stepsweep.trial.columns import EPOCH, NoMetrics, columns
+from stepsweep.trial.epochs import Epochs
 from stepsweep.trial.kinds import apart, chosen, words_of
 from stepsweep.trial.line import Found
 from stepsweep.trial.reader import Reader, Said
@@ -32,8 +32,6 @@ from stepsweep.trial.unclear import Unclear
 from stepsweep.trial.uncounted import Uncounted
 
 MOST_EPOCHS = 100_000
-_MOST_KINDS = 16
-"""Most kinds of lines kept per name and epoch."""
 
 
 class Collector:
@@ -51,23 +49,17 @@ class Collector:
         self._reader = Reader(self._named, epoch)
         self._epoch: int | None = None
         self._first: int | None = None
-        # By name, epoch and kind of line; of each kind the last value.
-        self._values: dict[str, dict[int, dict[str, float]]] = {}
+        self._epochs = Epochs()
         self._raw_names: dict[str, str] = {}
         self._uncounted = Uncounted()
-        self._resumed = False
         # What the attempt before the checkpoint printed before its first epoch: values, and kinds of lines.
         self._lost: dict[str, list[float]] = {}
         self._lost_kinds: dict[str, list[str]] = {}
         self._unclear = Unclear()
-        self._last = 0
-        self._again: tuple[str, int] | None = None
         # By name and kind of line, the word before the name.
         self._words: dict[str, dict[str, str]] = {}
         # Epochs in the order in which this attempt named them.
         self._named_epochs: dict[int, None] = {}
-        self._saved = 0
-        self._renumbered = ""
 
     def feed(self, text: str, stream: str = "") -> None:
         """Reads one line; the states of a progress bar count as lines.
@@ -110,47 +102,36 @@ class Collector:
         if named_epoch is None:
             self._uncounted.add(name, value, kind)
             return
-        if named_epoch == 0 != self._first and not self._resumed and len(self._named_epochs) == 2:
+        if named_epoch == 0 != self._first and not self.resumed and len(self._named_epochs) == 2:
             # The first line with an epoch only mentioned it.
             self._first = 0
-            self._values = {key: {at + 1: cell for at, cell in cells.items()} for key, cells in self._values.items()}
-        epoch = named_epoch + (self._first == 0)
-        cell = self._values.setdefault(name, {}).setdefault(epoch, {})
-        if not _are_same(cell.get(kind, value), value):
-            if self._resumed and epoch <= self._saved:
-                self._renumbered = self._renumbered or name
-            elif not self._resumed and epoch < self._last:
-                self._again = self._again or (name, epoch)
-        self._last = max(self._last, epoch)
-        cell.pop(kind, None)
-        cell[kind] = value
-        if len(cell) > _MOST_KINDS:
-            del cell[next(iter(cell))]
+            self._epochs.count_from_0()
+        self._epochs.add(name, named_epoch + (self._first == 0), kind, value)
 
-    def _epochs(self) -> list[int]:
+    def _named_by_now(self) -> list[int]:
         """Returns the epochs that this attempt has named, in its order."""
         return [epoch + (self._first == 0) for epoch in self._named_epochs]
 
     @property
     def resumed(self) -> bool:
         """Whether it began with the epochs of an earlier attempt."""
-        return self._resumed
+        return self._epochs.resumed
 
     @property
     def names_epochs(self) -> bool:
         """Whether the lines so far name the epochs of their values."""
-        return bool(self._values)
+        return bool(self._epochs.columns)
 
     @property
     def may_be_behind(self) -> bool:
         """Whether lines so far may name the epoch of all metrics above them."""
-        return bool(self._values) and self._values.keys() <= self._maybe_behind()
+        return bool(self._epochs.columns) and self._epochs.columns.keys() <= self._maybe_behind()
 
     def _maybe_behind(self) -> set[str]:
         return {
             name
             for name, kinds in self._uncounted.kinds.items()
-            if any(kind in cell for cell in self._values.get(name, {}).values() for kind in kinds)
+            if any(kind in cell for cell in self._epochs.columns.get(name, {}).values() for kind in kinds)
         }
 
     def state(self) -> dict[str, Any]:
@@ -158,10 +139,7 @@ class Collector:
         return {
             "first": self._first,
             "names": dict(self._raw_names),
-            "values": {
-                name: [[epoch, list(cell.items())] for epoch, cell in column.items()]
-                for name, column in self._values.items()
-            },
+            "values": self._epochs.as_json(),
             "uncounted": dict(self._uncounted.values),
             "kinds": dict(self._uncounted.kinds),
             "words": {name: dict(words) for name, words in self._words.items()},
@@ -170,25 +148,19 @@ class Collector:
     def resume(self, state: Mapping[str, Any], epochs: int | None) -> None:
         """Starts with the values of an earlier attempt, up to `epochs`; values that are read again replace them."""
         self._first, self._raw_names = state["first"], dict(state["names"])
-        self._values = {
-            name: kept
-            for name, column in state["values"].items()
-            if (kept := {epoch: dict(cell) for epoch, cell in column if epochs is None or epoch <= epochs})
-        }
+        self._epochs.resume(state["values"], epochs)
         self._lost, self._lost_kinds = state["uncounted"], state.get("kinds", {})
         self._words = {name: dict(words) for name, words in state.get("words", {}).items()}
-        self._saved = max((epoch for column in self._values.values() for epoch in column), default=0)
-        self._resumed = bool(self._values)
 
     def _by_epoch(self, unsure: Collection[str], *, is_over: bool) -> tuple[dict[str, dict[int, float]], list[str]]:
         """Returns the values by named epoch, and a line for each that does not count since only some epochs have it."""
         values: dict[str, dict[int, float]] = {}
         notices = []
-        for key, column in self._values.items():
+        for key, column in self._epochs.columns.items():
             if key in unsure:
                 continue
             firsts = self._uncounted.last_of(key)
-            cells = below.shifted(column, self._epochs(), firsts) if is_over else column
+            cells = below.shifted(column, self._named_by_now(), firsts) if is_over else column
             for name, of_name in apart(key, cells, self._words.get(key, {})):
                 if name in values:
                     raise NoMetrics(f"{line.column(name)} is printed as one word and as two; rename one of them")
@@ -205,36 +177,21 @@ class Collector:
     def _unsure(self, epochs: int | None) -> list[str]:
         """Returns the names that have a value before the first line that names an epoch and none after the last one,
         of which a part is missing: that of an attempt before, or the end."""
-        named = self._epochs()
-        last, newest = max(named, default=0), named[-1] if named else self._saved
+        named = self._named_by_now()
+        last, newest = max(named, default=0), named[-1] if named else self._epochs.saved
         found = []
-        for name, cells in self._values.items():
+        for name, cells in self._epochs.columns.items():
             firsts = self._uncounted.last_of(name)
             is_short = epochs is not None and last != epochs and below.of_named_below(cells, named, firsts)
             kinds = {*self._lost_kinds.get(name, ()), *firsts}
-            is_lost = self._resumed and below.are_lost(cells, kinds, newest)
+            is_lost = self.resumed and below.are_lost(cells, kinds, newest)
             if is_short or is_lost or (name in self._lost and 1 not in cells):
                 found.append(name)
         return found
 
-    def _check_numbers(self, epochs: int | None) -> None:
-        """Refuses epochs that an attempt that goes on from a checkpoint seems to count from 1 again."""
-        last = max(self._epochs(), default=0)
-        if self._renumbered and epochs is not None and last < epochs == self._saved + last:
-            raise NoMetrics(
-                f"{line.column(self._renumbered)} of epochs up to {last} has other values after a checkpoint of epoch "
-                f"{self._saved}; if these are later epochs, print the number of each, counted from the first attempt's"
-            )
-
     def _check_order(self, values: Mapping[str, Mapping[int, float]]) -> None:
         """Refuses an epoch that was printed again after later ones, and one before the first."""
-        if self._again:
-            name, epoch = self._again
-            raise NoMetrics(
-                f"{line.column(name)} of epoch {epoch} was printed again, with another value, after later epochs; if "
-                "this is a training per fold, print their mean once per epoch, or let the sweep train the folds "
-                "(`folds`)"
-            )
+        self._epochs.check_order()
         if late := next((name for name, column in values.items() if 0 in column and len(column) > 1), None):
             raise NoMetrics(
                 f"{line.column(late)} has a value of epoch 0, which was named after other epochs; count them from 0, "
@@ -252,10 +209,10 @@ class Collector:
             NoMetrics: a metric that was asked for by name is missing, or it is unsure of which epochs they are.
         """
         unsure = self._unsure(epochs) if is_over else sorted(self._maybe_behind())
-        is_all = self._values.keys() <= set(unsure)
+        is_all = self._epochs.columns.keys() <= set(unsure)
         values, notices = self._by_epoch(() if is_all else unsure, is_over=is_over)
         if is_over:
-            self._check_numbers(epochs)
+            self._epochs.check_numbers(self._named_by_now(), epochs)
             if unsure and is_all:
                 raise NoMetrics(f"{line.column(unsure[0])} {below.unsure(line.column(unsure[0]))}")
             notices += [f"{name} does not count: it {below.unsure(name)}" for name in map(line.column, unsure)]
@@ -281,7 +238,7 @@ class Collector:
         notices += others
         for name, column in values.items():
             missing = [epoch for epoch in range(1, last + 1) if epoch not in column]
-            if missing and self._resumed:
+            if missing and self.resumed:
                 where = ", ".join(str(epoch) for epoch in missing[:10]) + (" …" if len(missing) > 10 else "")
                 notices.append(
                     f"{name} is missing in epoch {where} of {last}; print metrics before the checkpoint is saved"
@@ -290,7 +247,3 @@ class Collector:
             {EPOCH: epoch, **{name: column[epoch] for name, column in values.items() if epoch in column}}
             for epoch in range(1, last + 1)
         ], notices
-
-
-def _are_same(one: float, other: float) -> bool:
-    return one == other or (math.isnan(one) and math.isnan(other))

@@ -1,0 +1,93 @@
+"""The values of epochs that lines name, and whether these are one training: its epochs in their order, each once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stepsweep.trial import line
+from stepsweep.trial.columns import NoMetrics
+
+_MOST_KINDS = 16
+"""Most kinds of lines kept per name and epoch."""
+
+
+class Epochs:
+    """Values by epoch, of this attempt and of those before it whose checkpoint it goes on from.
+
+    Attributes:
+        columns: by name, epoch and kind of line; of each kind the last value.
+        saved: the last epoch of the attempts before; 0 without one.
+    """
+
+    def __init__(self) -> None:
+        self.columns: dict[str, dict[int, dict[str, float]]] = {}
+        self.saved = 0
+        self._last = 0
+        self._again: tuple[str, int] | None = None
+        self._renumbered = ""
+
+    @property
+    def resumed(self) -> bool:
+        """Whether there are values of an earlier attempt."""
+        return self.saved > 0
+
+    def add(self, name: str, epoch: int, kind: str, value: float) -> None:
+        cell = self.columns.setdefault(name, {}).setdefault(epoch, {})
+        if not _are_same(cell.get(kind, value), value):
+            if self.resumed and epoch <= self.saved:
+                self._renumbered = self._renumbered or name
+            elif not self.resumed and epoch < self._last:
+                self._again = self._again or (name, epoch)
+        self._last = max(self._last, epoch)
+        cell.pop(kind, None)
+        cell[kind] = value
+        if len(cell) > _MOST_KINDS:
+            del cell[next(iter(cell))]
+
+    def count_from_0(self) -> None:
+        """Takes the epochs so far as counted from 0, and so as one more each."""
+        self.columns = {name: {at + 1: cell for at, cell in cells.items()} for name, cells in self.columns.items()}
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            name: [[epoch, list(cell.items())] for epoch, cell in column.items()]
+            for name, column in self.columns.items()
+        }
+
+    def resume(self, state: Mapping[str, Any], epochs: int | None) -> None:
+        """Starts with what `as_json` returned of an earlier attempt, up to `epochs`."""
+        self.columns = {
+            name: kept
+            for name, column in state.items()
+            if (kept := {epoch: dict(cell) for epoch, cell in column if epochs is None or epoch <= epochs})
+        }
+        self.saved = max((epoch for column in self.columns.values() for epoch in column), default=0)
+
+    def check_numbers(self, named: Sequence[int], epochs: int | None) -> None:
+        """Refuses epochs that an attempt that goes on from a checkpoint seems to count from 1 again.
+
+        Args:
+            named: the epochs that this attempt has named.
+        """
+        last = max(named, default=0)
+        if self._renumbered and epochs is not None and last < epochs == self.saved + last:
+            raise NoMetrics(
+                f"{line.column(self._renumbered)} of epochs up to {last} has other values after a checkpoint of epoch "
+                f"{self.saved}; if these are later epochs, print the number of each, counted from the first attempt's"
+            )
+
+    def check_order(self) -> None:
+        """Refuses an epoch that was printed again after later ones."""
+        if self._again:
+            name, epoch = self._again
+            raise NoMetrics(
+                f"{line.column(name)} of epoch {epoch} was printed again, with another value, after later epochs; if "
+                "this is a training per fold, print their mean once per epoch, or let the sweep train the folds "
+                "(`folds`)"
+            )
+
+
+def _are_same(one: float, other: float) -> bool:
+    return one == other or (math.isnan(one) and math.isnan(other))
