@@ -207,7 +207,7 @@ def test_an_interrupted_training_goes_on_where_it_was(title: str, tmp_path: Path
         first = run(tmp_path, title, INTERRUPT="yes", **job)
         second = run(tmp_path, title, **job)
     assert first.returncode == 75, first.stderr[-3000:]
-    assert first.stderr.splitlines()[-1] == "stepsweep-trial: interrupted after epoch 2 of 3"
+    assert first.stderr.splitlines()[-1] == "stepsweep-trial: interrupted with metrics of epoch 2 of 3"
     assert second.returncode == 0, second.stderr[-3000:]
     assert re.findall(r"^epoch (\d)", second.stdout, re.MULTILINE) == ["3"]
     columns = parse_csv((tmp_path / "metrics.csv").read_bytes(), max_epochs=3).columns

@@ -4,6 +4,7 @@ import json
 import locale
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -585,10 +586,8 @@ class TestInAJob:
         there = [each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET)["Contents"]]
         assert [key for key in there if key.endswith((f"{kit.folder.name}/f", f"{kit.folder.name}/checkpoint-e2.tar"))]
 
-    @pytest.mark.parametrize(("done", "code"), [("epoch 1", 75), ("epoch 2", 0)])
-    def test_after_sigterm_a_trial_with_all_its_epochs_has_ended_and_another_is_tried_again(
-        self, kit: Kit, job: dict[str, str], done: str, code: int
-    ) -> None:
+    def told(self, kit: Kit, job: dict[str, str], script: str, epochs: int = 2) -> "subprocess.CompletedProcess[str]":
+        """A trial that gets SIGTERM once its script has written to the door."""
         door, before = kit.folder / "door", signal.getsignal(signal.SIGTERM)
         os.mkfifo(door)
 
@@ -600,8 +599,71 @@ class TestInAJob:
 
         other = threading.Thread(target=terminate)
         other.start()
-        trap, waits = "trap 'exit 0' TERM", "while sleep 0.01; do :; done"
-        ended = kit(*sh(f"{trap}; echo epoch 1 loss=1; echo {done} loss=1; echo > door; {waits}"), **job)
+        ended = kit(*sh(f"{script}; echo > door; while sleep 0.01; do :; done", trial=["--epochs", str(epochs)]), **job)
         other.join()
+        return ended
+
+    @pytest.mark.parametrize(("done", "code"), [("epoch 1", 75), ("epoch 2", 0)])
+    def test_after_sigterm_a_trial_with_all_its_epochs_has_ended_and_another_is_tried_again(
+        self, kit: Kit, job: dict[str, str], done: str, code: int
+    ) -> None:
+        ended = self.told(kit, job, f"trap 'exit 0' TERM; echo epoch 1 loss=1; echo {done} loss=1")
         assert ended.returncode == code
-        assert ended.stderr == ("stepsweep-trial: interrupted after epoch 1 of 2\n" if code else "")
+        assert ended.stderr == ("stepsweep-trial: interrupted with metrics of epoch 1 of 2\n" if code else "")
+
+    @pytest.mark.parametrize(
+        ("epochs", "before", "at_sigterm", "found"),
+        [
+            (1, "echo begins", "echo acc=0.59; exit 0", "out metrics"),
+            (1, "echo acc=0.2", "exit 0", " metrics of epoch 1 of 1"),
+            (1, "echo epoch 1 loss=1", "exit 0", " metrics of epoch 1 of 1"),
+            (2, "echo epoch 1 acc=0.5", "echo epoch 2 acc=0.45; exit 0", " metrics of epoch 1 of 2"),
+            (
+                2,
+                "for n in 1 2; do echo epoch 1 loss=$n; done; echo epoch 2 loss=3",
+                "exit 0",
+                " metrics of epoch 2 of 2",
+            ),
+            (
+                2,
+                "for n in 1 2; do echo epoch $n acc=0.5; done",
+                "echo epoch 2 acc=0.45; exit 0",
+                " metrics of epoch 2 of 2",
+            ),
+            (2, "for n in 1 2; do echo epoch $n acc=0.5; done", "exit 3", " metrics of epoch 2 of 2"),
+            (2, "for n in 1 2; do echo epoch $n acc=0.5; done", "-", " metrics of epoch 2 of 2"),
+        ],
+        ids=["no epochs", "batches", "one epoch", "part", "silent part", "once more", "error", "no handler"],
+    )
+    def test_a_script_that_sigterm_cuts_short_is_tried_again_and_leaves_no_metrics(
+        self, kit: Kit, job: dict[str, str], s3: Any, epochs: int, before: str, at_sigterm: str, found: str
+    ) -> None:
+        """Its last number was recorded as the trial's, and an error on the way out was its own."""
+        ended = self.told(kit, job, f"trap '{at_sigterm}' TERM; {before}", epochs)
+        assert (ended.returncode, ended.stderr) == (75, f"stepsweep-trial: interrupted with{found}\n")
+        assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET, Prefix=f"trials/{kit.folder.name}/")
+
+    def test_a_checkpoint_of_an_epoch_that_sigterm_may_have_cut_short_is_not_kept(
+        self, kit: Kit, job: dict[str, str], s3: Any
+    ) -> None:
+        """The script goes on after that epoch, whose value it never prints again."""
+        save = "echo epoch 2 acc=0.45; echo 2 > {checkpoint_dir}/file; exit 0"
+        ended = self.told(kit, job, f"trap '{save}' TERM; echo epoch 1 acc=0.5", 3)
+        assert ended.returncode == 75
+        assert ended.stderr.splitlines() == [
+            "stepsweep-trial: an epoch ended after the script was told to: it may be a part of one; the version before "
+            "stays",
+            "stepsweep-trial: interrupted with metrics of epoch 1 of 3",
+        ]
+        assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET, Prefix=f"checkpoints/{kit.folder.name}/")
+
+    def test_a_trial_that_the_median_rule_ends_in_its_last_epoch_is_no_whole_one(
+        self, kit: Kit, job: dict[str, str], s3: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(median, "JUDGE_SECONDS", 0.02)
+        script = f"trap 'echo epoch 4 loss=6; exit 0' TERM; {self.WAITS} while sleep 0.01; do :; done"
+        ended = kit(*sh(script, trial=["--epochs", "4"]), **job, STEPSWEEP_MEDIANS=self.rule(kit, 6.5))
+        assert ended.returncode == 0, ended.stderr
+        (left,) = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"trials/{kit.folder.name}/")["Contents"]
+        record = json.loads(s3.get_object(Bucket=BUCKET, Key=left["Key"])["Body"].read())
+        assert record == {"epoch": 2, "value": 7.0, "epochs_trained": 3}

@@ -174,7 +174,7 @@ for epoch in itertools.count(1):
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 75
-    assert err.splitlines()[-1] == "stepsweep-trial: interrupted after epoch 1 of 2"
+    assert err.splitlines()[-1] == "stepsweep-trial: interrupted with metrics of epoch 1 of 2"
     assert not file.exists()
 
 

@@ -1,6 +1,8 @@
 """What a script calls, `trial.report` and `trial.main`, where neither process nor wrapper matters."""
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 
 from stepsweep.trial import script, values
+from stepsweep.trial.names import TOLD
 from stepsweep.trial.script import Reporter
 
 
@@ -27,6 +30,20 @@ def test_a_row_is_printed_with_its_epoch_first_and_handed_over_with_all_its_digi
         {"epoch": 2.5, "loss": 1 / 3, "acc": 1.0},
         {"loss": 2.0},
     ]
+
+
+def test_the_row_with_which_a_script_hears_that_it_is_to_stop_is_marked(file: Path) -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        reporter = Reporter(file, silent=False)
+        assert reporter.report({"loss": 1}, 1) is False
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert reporter.report({"loss": 1}, 2) is reporter.report({"loss": 1}, 3) is True
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert [line[:11] for line in file.read_text().splitlines()] == [
+        '{"epoch": 1', '{"epoch": 2', TOLD, '{"epoch": 3',
+    ]  # fmt: skip
 
 
 def test_a_large_epoch_is_printed_as_a_whole_number(capsys: pytest.CaptureFixture[str]) -> None:

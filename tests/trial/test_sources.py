@@ -10,7 +10,8 @@ import pytest
 from stepsweep.trial import metrics_file
 from stepsweep.trial.columns import NoMetrics
 from stepsweep.trial.metrics import Collector
-from stepsweep.trial.sources import Metrics
+from stepsweep.trial.names import TOLD
+from stepsweep.trial.sources import InDoubt, Metrics
 
 EPOCHS = 2
 """Fewer than the earlier attempt was asked for."""
@@ -133,3 +134,36 @@ def test_a_line_that_is_being_written_does_not_count_yet(tmp_path: Path, name: s
     else:
         with pytest.raises(NoMetrics, match=r"m\.(csv: line 3 has|jsonl: '.*' is no whole JSON object)"):
             found.rows()
+
+
+class TestCut:
+    """What a script prints or reports after it was told to end."""
+
+    def reported(self, tmp_path: Path, *lines: str) -> Metrics:
+        """Two rows were reported before, and these lines after the signal."""
+        report = tmp_path / "report.jsonl"
+        rows = [json.dumps({"epoch": epoch, "loss": epoch / 4}) for epoch in (1, 2)]
+        report.write_text("\n".join([*rows, ""]))
+        found = Metrics(Collector(), report, None, 3)
+        found.cut()
+        report.write_text("\n".join([*rows, *lines, ""]))
+        return found
+
+    def test_the_row_with_which_a_script_hears_of_it_counts_and_so_does_its_checkpoint(self, tmp_path: Path) -> None:
+        found = self.reported(tmp_path, '{"epoch": 3, "loss": 0.75}', TOLD)
+        assert (losses(found), found.is_whole) == ([0.25, 0.5, 0.75], True)
+        assert found.state()["values"]["loss"][-1][0] == 3
+
+    def test_a_row_after_that_or_of_a_script_with_a_handler_of_its_own_does_not(self, tmp_path: Path) -> None:
+        for more in ([TOLD], []):
+            found = self.reported(tmp_path, *more, '{"epoch": 3, "loss": 0.75}')
+            assert (losses(found), found.is_whole) == ([0.25, 0.5], False)
+            with pytest.raises(InDoubt):
+                found.state()
+
+    def test_other_numbers_after_it_cost_no_checkpoint(self, tmp_path: Path) -> None:
+        found = metrics(tmp_path, "printed", [{"epoch": 1, "loss": 1, "acc": 2}], epochs=3)
+        found.cut()
+        found.feed("got signal: 15", "stdout")
+        assert found.state()["values"].keys() == {"loss", "acc"}
+        assert not found.is_whole

@@ -86,14 +86,18 @@ def train(
     except OSError as error:
         print(f"stepsweep-trial: cannot start {command.argv[0]}: {error.strerror}", file=sys.stderr)
         return WRONG_INPUT
-    if rule and rule.met.is_set() and (ended.code or len(metrics.rows_so_far(is_over=True)) != command.epochs):
-        return _ended_by(rule, metrics.rows_so_far(is_over=True), prefix)
+    is_worse = rule is not None and rule.met.is_set()
+    if (ended.terminated or is_worse) and (ended.code or not metrics.is_whole):
+        rows = metrics.rows_so_far(is_over=True)
+        if rule and is_worse:
+            return _ended_by(rule, rows, prefix)
+        of = f" of {command.epochs}" if command.epochs else ""
+        with_what = f"with metrics of epoch {len(rows)}{of}" if rows else "without metrics"
+        print(f"stepsweep-trial: interrupted {with_what}", file=sys.stderr)
+        return INTERRUPTED
     if ended.code:
         told.why_failed()
         return ended.code
-    if ended.terminated and (done := len(metrics.rows_so_far(is_over=True))) < (command.epochs or 0):
-        print(f"stepsweep-trial: interrupted after epoch {done} of {command.epochs}", file=sys.stderr)
-        return INTERRUPTED
     try:
         found, notices = metrics.rows()
         for line in notices:
@@ -139,13 +143,19 @@ def _run(
         live.start()
     if checkpoint:
         checkpoint.start()
+
+    def terminated() -> None:
+        metrics.cut()
+        if checkpoint:
+            checkpoint.hurry()
+
     ended = None
     try:
         ended = run(
             command.argv,
             {**workspace.environment, **_params(command.options), **command.environment},
             take,
-            checkpoint.hurry if checkpoint else lambda: None,
+            terminated,
             rule.met if rule else None,
             is_last=False,
         )

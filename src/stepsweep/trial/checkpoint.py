@@ -19,6 +19,7 @@ from typing import IO, Any
 from urllib.parse import urlparse
 
 from stepsweep.trial.packing import pack, unpack
+from stepsweep.trial.sources import InDoubt
 
 POLL_SECONDS = 2.0
 """Files that are the same for this long, and that nobody has open for writing, are whole."""
@@ -170,6 +171,9 @@ class Checkpoint:
         try:
             self._send(now)
         except _Changed:
+            return
+        except InDoubt:
+            self._tell("an epoch ended after the script was told to: it may be a part of one; the version before stays")
             return
         except Exception as error:  # noqa: BLE001  a fault of the network must not cost the training
             self._tell(f"cannot write {self._uri}: {error}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,8 @@ class Epochs:
         self.columns: dict[str, dict[int, dict[str, float]]] = {}
         self.saved = 0
         self._last = 0
+        # Of the last two epochs of this attempt, how often each name was printed.
+        self._counts: dict[int, Counter[str]] = {}
         self._again: tuple[str, int] | None = None
         self._renumbered = ""
 
@@ -32,6 +35,32 @@ class Epochs:
     def resumed(self) -> bool:
         """Whether there are values of an earlier attempt."""
         return self.saved > 0
+
+    def since(self, before: Epochs) -> set[str]:
+        """Returns the names that have more values than at a moment before."""
+        return {
+            name
+            for epoch, counts in self._counts.items()
+            for name, count in counts.items()
+            if count > before._counts.get(epoch, Counter())[name]
+        }
+
+    def may_have_ended_one(self, before: Epochs) -> bool:
+        """Whether an epoch may have ended since a moment before. Names that are new then are no metrics of epochs."""
+        names = self.since(before)
+        return bool(names and (names & before.columns.keys() or not before.columns)) and self._is_like_before()
+
+    def _is_like_before(self) -> bool:
+        """Whether the last epoch of this attempt has each value of the one before, as often: it may be whole."""
+        last, before = (self._counts.get(epoch, Counter()) for epoch in (self._last, self._last - 1))
+        return all(last[name] >= count for name, count in before.items())
+
+    def is_whole(self, epochs: int | None) -> bool:
+        """Whether this attempt has come to the end of the last epoch that was asked for.
+
+        One epoch alone may always have more to say.
+        """
+        return self._last == epochs and self._last - 1 in self._counts and self._is_like_before()
 
     def add(self, name: str, epoch: int, kind: str, value: float) -> None:
         cell = self.columns.setdefault(name, {}).setdefault(epoch, {})
@@ -41,6 +70,8 @@ class Epochs:
             elif not self.resumed and epoch < self._last:
                 self._again = self._again or (name, epoch)
         self._last = max(self._last, epoch)
+        self._counts.setdefault(epoch, Counter())[name] += 1
+        self._counts.pop(self._last - 2, None)
         cell.pop(kind, None)
         cell[kind] = value
         if len(cell) > _MOST_KINDS:
@@ -49,6 +80,8 @@ class Epochs:
     def count_from_0(self) -> None:
         """Takes the epochs so far as counted from 0, and so as one more each."""
         self.columns = {name: {at + 1: cell for at, cell in cells.items()} for name, cells in self.columns.items()}
+        self._counts = {at + 1: counts for at, counts in self._counts.items()}
+        self._last += 1
 
     def as_json(self) -> dict[str, Any]:
         return {

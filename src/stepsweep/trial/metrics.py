@@ -118,6 +118,11 @@ class Collector:
         return self._epochs.resumed
 
     @property
+    def epochs(self) -> Epochs:
+        """The values of the epochs that lines have named."""
+        return self._epochs
+
+    @property
     def names_epochs(self) -> bool:
         """Whether the lines so far name the epochs of their values."""
         return bool(self._epochs.columns)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 import selectors
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
@@ -20,6 +22,9 @@ GRACE_SECONDS = 30.0
 
 OUTPUT_SECONDS = 5.0
 """How long output of processes that the script left behind is read after its end."""
+
+CATCH_UP_SECONDS = 1.0
+"""How long the script is not told to end while output of it is left to read: its rows of before must count."""
 
 READ_BYTES = 65536
 MOST_READS = 16
@@ -41,7 +46,7 @@ class Ended:
     Attributes:
         code: its exit code; 128 + n for signal n.
         killed: whether a signal ended it.
-        terminated: whether it was told to end, by SIGTERM or Ctrl-C.
+        terminated: whether SIGTERM or Ctrl-C came before it had ended.
     """
 
     code: int
@@ -58,7 +63,7 @@ def run(
     *,
     is_last: bool = True,
 ) -> Ended:
-    """Runs the script, and calls `terminated` on SIGTERM or Ctrl-C.
+    """Runs the script, and calls `terminated` before it tells it to end.
 
     Args:
         line: called with each line of the output, and with the stream that it was printed to: `STDOUT` or `STDERR`. A
@@ -71,14 +76,23 @@ def run(
         OSError: it cannot be started.
     """
     child: subprocess.Popen[bytes] | None = None
+    streams: list[_Stream] = []
+    is_idle = threading.Event()
     told = 0
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
         nonlocal told
+        if child and child.poll() is not None:  # it has ended by itself
+            return
         told = number
         if child:
+            tell(number)
+
+    def tell(number: int) -> None:
+        _catch_up(streams, is_idle)
+        terminated()
+        if child:
             child.send_signal(number)
-            terminated()
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -89,17 +103,19 @@ def run(
             stderr=subprocess.PIPE,
             bufsize=0,
         )
-        if told:  # before there was a child to tell
-            pass_on(told, None)
         outputs = ((STDOUT, child.stdout, sys.stdout.buffer), (STDERR, child.stderr, sys.stderr.buffer))
-        streams = [_Stream(name, source, target) for name, source, target in outputs if source]
+        streams += [_Stream(name, source, target) for name, source, target in outputs if source]
         failed: list[Exception] = []
         is_over, to_tell = os.pipe()
         is_read = threading.Event()
-        reader = threading.Thread(target=_pass_through, args=(streams, line, failed, is_over, is_read), daemon=True)
+        reader = threading.Thread(
+            target=_pass_through, args=(streams, line, failed, is_over, is_read, is_idle), daemon=True
+        )
         reader.start()
+        if told:  # before there was a child to tell
+            pass_on(told, None)
         if end:
-            threading.Thread(target=_end, args=(child, end), daemon=True).start()
+            threading.Thread(target=_end, args=(child, end, tell), daemon=True).start()
         try:
             code = _waited(child)
         finally:
@@ -144,13 +160,24 @@ def _waited(child: subprocess.Popen[bytes]) -> int:
         os.close(wake)
 
 
-def _end(child: subprocess.Popen[bytes], end: threading.Event) -> None:
+def _end(child: subprocess.Popen[bytes], end: threading.Event, tell: Callable[[int], None]) -> None:
     end.wait()
-    child.terminate()
+    tell(signal.SIGTERM)
     try:
         child.wait(GRACE_SECONDS)
     except subprocess.TimeoutExpired:
         child.kill()
+
+
+def _catch_up(streams: Sequence[_Stream], is_idle: threading.Event) -> None:
+    """Waits until what the script has printed is read."""
+    deadline = time.monotonic() + CATCH_UP_SECONDS
+    with contextlib.suppress(OSError, ValueError):  # a pipe that is closed meanwhile, and so is read
+        while time.monotonic() < deadline:
+            sources = [stream.source for stream in streams if not stream.source.closed]
+            if not select.select(sources, [], [], 0)[0] and is_idle.is_set():
+                return
+            time.sleep(0.005)
 
 
 @dataclass
@@ -184,6 +211,7 @@ def _pass_through(
     failed: list[Exception],
     is_over: int,
     is_read: threading.Event,
+    is_idle: threading.Event,
 ) -> None:
     """Reads the streams in one thread: what was printed first is then read first, unless both wait to be read.
 
@@ -192,6 +220,7 @@ def _pass_through(
     Args:
         is_over: a pipe that is closed when the script has ended.
         is_read: set after that, when all that the script itself has printed is read.
+        is_idle: set while it waits for more.
     """
     is_late, reads = False, 0
     try:
@@ -200,7 +229,9 @@ def _pass_through(
             for stream in streams:
                 selector.register(stream.source, selectors.EVENT_READ, stream)
             while selector.get_map():
+                is_idle.set()
                 ready = selector.select(0 if is_late and not is_read.is_set() else None)
+                is_idle.clear()
                 for key, _ in ready:
                     if key.data is not None:
                         _read(key.data, selector, line, failed)

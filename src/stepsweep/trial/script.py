@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from stepsweep.trial.names import TOLD
+
 SCORE = "score"
 """The metric's name where a function returns a number alone."""
 
@@ -28,7 +30,7 @@ class Reporter:
 
     def __init__(self, file: Path | None, *, silent: bool) -> None:
         self._file, self._silent = file, silent
-        self._stop = self._listens = False
+        self._stop = self._told = self._listens = False
         self.reported = False
 
     def report(self, metrics: Mapping[str, Any], epoch: float | None) -> bool:
@@ -45,8 +47,9 @@ class Reporter:
             row["epoch"] = _epoch(epoch)
         row.update({name: _number(name, value) for name, value in metrics.items()})
         self._listen()
+        stop = self._stop
         if self._silent:
-            return self._stop
+            return stop
         self.reported = True
         print(
             " ".join(f"epoch {value:.10g}" if name == "epoch" else f"{name}={value!r}" for name, value in row.items())
@@ -54,8 +57,9 @@ class Reporter:
         sys.stdout.flush()
         if self._file:
             with self._file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
-        return self._stop
+                file.write(json.dumps(row) + "\n" + (f"{TOLD}\n" if stop and not self._told else ""))
+        self._told = stop
+        return stop
 
     def _listen(self) -> None:
         """From the first report on, SIGTERM asks the script to stop, unless the script has a handler of its own."""
