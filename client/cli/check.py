@@ -53,9 +53,11 @@ def doctor(cloud: Cloud, as_json: bool) -> int:
     from stepsweep.client.checks.aws import AwsDoctor
     from stepsweep.client.checks.machine import examine_machine
     from stepsweep.client.deployment import explained
+    from stepsweep.spec_files import spec_files
 
     if cloud.is_local:
-        findings = examine_machine(cloud.directory)
+        has_own_script = cloud.trainer is not None or bool(spec_files(Path()))
+        findings = examine_machine(cloud.directory, has_own_script=has_own_script)
     else:
         with explained(profile=cloud.profile):
             findings = _examiner(AwsDoctor, cloud).examine()

@@ -864,6 +864,15 @@ def test_this_machine(sweep: Sweep, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_project_with_a_script_of_its_own_needs_no_data_of_the_tutorial(sweep: Sweep) -> None:
+    (sweep.folder / "sweep.yaml").write_text("command: python train.py\nparameters: {lr: [0.1]}\n")
+    ended = sweep("doctor", "--json")
+    assert ended.returncode == 0
+    (found,) = (one for one in json.loads(ended.stdout) if one["check"] == "data")
+    assert found["state"] == "warning"
+    assert found["found"].endswith("is in .stepsweep/data, for stepsweep's own trainer; yours needs none of it")
+
+
 def test_a_machine_s_folder_that_is_not_there(of_machine: Any, tmp_path: Path) -> None:
     of_machine(tmp_path / "not" / "there")
 
@@ -882,6 +891,10 @@ def test_a_machine_that_has_little_memory_and_disk_is_told_what_it_takes(
         memory="warning: 1.5 GiB free; a trial takes up to 1.5\n-> end other programs, or a trial may be killed",
         disk=f"warning: 2.0 GB free at {tmp_path}\n-> free 2 GB, or put the embedded cloud elsewhere with --dir",
     )
+    least["free"] = 10**8
+    assert told(examine_machine(tmp_path))["disk"].startswith("warning: 0.1 GB free at ")
+    least["free"] -= 1
+    assert told(examine_machine(tmp_path))["disk"].startswith("problem: 0.1 GB free at ")
 
 
 def test_data_and_an_embedded_cloud_that_was_killed(of_machine: Any, tmp_path: Path) -> None:
