@@ -1,7 +1,7 @@
 """What a planner checks before anything starts: that a sweep's name means one input, and one trainer."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stepsweep.bucket.s3 import Bucket
 from stepsweep.contract import keys
@@ -26,6 +26,7 @@ def claim(bucket: Bucket, spec: SweepSpec) -> bool:
     key = keys.spec_key(spec.name)
     if bucket.put_json_once(key, spec.to_json()):
         return True
+    remedy = "choose another name, trials that are finished are not repeated"
     try:
         earlier = SweepSpec.from_json(bucket.get_json(key))
     except (InvalidSweep, InvalidDocument):
@@ -34,11 +35,11 @@ def claim(bucket: Bucket, spec: SweepSpec) -> bool:
         if spec.same_work(earlier):
             return False
         difference = _first_difference(spec, earlier)
+        if spec.same_work(replace(earlier, rounds=spec.rounds)):  # whose default follows from `stop`, which may differ
+            option = "--rounds" if earlier.rounds else "--no-rounds"
+            remedy = f"to go on with it, write rounds {shown(earlier.rounds)} ({option}); or {remedy}"
     raise InvalidSweep(
-        [
-            f"name: the sweep {shown(spec.name)} is there already and asked for something else "
-            f"({difference}); choose another name, trials that are finished are not repeated"
-        ]
+        [f"name: the sweep {shown(spec.name)} is there already and asked for something else ({difference}); {remedy}"]
     )
 
 

@@ -231,5 +231,5 @@ def _stopped(bucket: Bucket, spec: SweepSpec, groups: Sequence[Group], round_num
 
 
 def _values_of_round(groups: Sequence[Group], round_number: int) -> list[float | None]:
-    """Returns the values of the params that a round trained, in the order of the plan."""
+    """Returns the values of the params that a round trained."""
     return [group.value for group in groups if any(each.trial.round_number == round_number for each in group.results)]

@@ -175,7 +175,7 @@ class TestSearch:
         life.ends(0, completed(0.5))
         life.ends(1, WORSE)
         assert life.state is not None
-        assert life.state.ended_by.startswith("stop.max_trials_without_improvement: 1 trials ended")
+        assert life.state.ended_by.startswith("stop.max_trials_without_improvement: 1 trial ended")
         assert life.state.course.failed == 0
         assert not Outcome(trial_id="t", status=WORSE.status, reason=WORSE.reason, cause=WORSE.cause).is_failure
 

@@ -445,7 +445,7 @@ def test_the_worker_whose_question_meets_a_rule_has_the_others_ended_and_a_resum
     told = workers.train(worse)
     why = told["why"]
     assert told["do"] == "stop"
-    assert why.startswith("ended with the search: stop.max_trials_without_improvement: 1 trials ended since")
+    assert why.startswith("ended with the search: stop.max_trials_without_improvement: 1 trial ended since")
     assert as_lambda_does(asker.handler, question) == told, "a question that is asked again is answered the same"
     for number in (best, ended):
         cause = job_description(exit_code=137, status_reason=why)
@@ -471,7 +471,7 @@ def test_a_rule_ends_the_search_and_the_output_says_which(cloud: Cloud) -> None:
     workers = Workers.of(cloud, max_concurrency=1, stop={"max_trials_without_improvement": 1}, rounds=None)
     workers.to_the_end()
     output = workers.reduce()["output"]
-    assert output["ended_by"].startswith("stop.max_trials_without_improvement: 1 trials ended")
+    assert output["ended_by"].startswith("stop.max_trials_without_improvement: 1 trial ended")
     assert output["outcomes"]["SUCCEEDED"] == len(workers.trained) < 6
 
 

@@ -276,6 +276,16 @@ class TestResume:
         }
         assert cloud.objects() == before
 
+    def test_who_leaves_out_a_rule_to_stop_is_told_to_write_what_followed_from_it(self, cloud: Cloud) -> None:
+        cloud.plan({**SPEC, "stop": {"max_hours": 1}})
+        assert cloud.plan(SPEC)["fault"] == (
+            'name: the sweep "s" is there already and asked for something else (its field rounds was false); to go on '
+            "with it, write rounds false (--no-rounds); or choose another name, trials that are finished are not "
+            "repeated"
+        )
+        assert "fault" not in cloud.plan({**SPEC, "rounds": False})
+        assert "--no-rounds" not in cloud.plan({**SPEC, "epochs": 5})["fault"]
+
     def test_one_objective_and_several_are_two_sweeps_whichever_was_first(self, cloud: Cloud) -> None:
         several = {"objectives": ["val_loss", "val_accuracy"]}
         cloud.plan({**SPEC, "name": "one"})

@@ -59,9 +59,11 @@ class Stop:
         if target is not None and best is not None and objective.rank(best) <= objective.rank(target):
             return f"stop.metric_reached: {objective.metric} reached {best:.6g}; the target is {target:g}"
         if patience is not None and since_best >= patience:
-            return f"stop.max_trials_without_improvement: {since_best} trials ended since the best value was found"
+            trials = "1 trial" if since_best == 1 else f"{since_best} trials"
+            return f"stop.max_trials_without_improvement: {trials} ended since the best value was found"
         if most is not None and hours >= most:
-            return f"stop.max_hours: {hours:.2f} hours have passed, of {most:g}"
+            passed = f"{hours:.2f}" if hours >= 0.1 else f"{hours:.2g}"
+            return f"stop.max_hours: {passed} hours have passed, of {most:g}"
         return ""
 
 
@@ -82,14 +84,16 @@ class Course:
     judged: int = 0
 
     def after(self, values: Iterable[float | None], objective: Objective) -> "Course":
-        """Returns it after params have ended with these values, in their order. None is a failure."""
-        course = self
-        for value in values:
-            if value is not None and (course.best is None or objective.rank(value) < objective.rank(course.best)):
-                course = Course(best=value)
-            else:
-                course = replace(course, since_best=course.since_best + 1)
-        return course
+        """Returns it after params have ended with these values. None is a failure.
+
+        Those of a round are given together: none of them was chosen by what another one brought, so their order says
+        nothing.
+        """
+        ended = list(values)
+        found = min((value for value in ended if value is not None), key=objective.rank, default=None)
+        if found is not None and (self.best is None or objective.rank(found) < objective.rank(self.best)):
+            return Course(best=found)
+        return replace(self, since_best=self.since_best + len(ended))
 
     def after_failure(self) -> "Course":
         """Returns it after params have ended that a new execution tries again."""
