@@ -41,6 +41,55 @@ def test_json_may_have_what_is_not_finite_as_a_text(kit: Kit, cell: str, file: s
     assert values == [["0.5"], [cell.strip('"').lower().replace("inity", "")]]
 
 
+@pytest.mark.parametrize(
+    "output",
+    [
+        "epoch 1 loss=0.5 epoch 2 loss=0.25 epoch 3 loss=0.75 ",
+        "Epoch 1/3 loss=1 Epoch 1/3 loss=0.5 Epoch 2/3 loss=0.25 Epoch 3/3 loss=0.75",
+        '{"epoch": 1, "loss": 0.5}{"epoch": 2, "loss": 0.25}{"epoch": 3, "loss": 0.75}',
+        '{"loss": 0.5, "epoch": 1}, {"loss": 0.25, "epoch": 2},\n{"loss": 0.75, "epoch": 3}\n',
+        "{'epoch': 1, 'loss': 0.5} {'epoch': 2, 'loss': 0.25} {'epoch': 3, 'loss': 0.75}",
+        *(
+            "\n".join(line.format(epoch, loss) for epoch, loss in enumerate((0.5, 0.25, 0.75), 1))
+            for line in (
+                "epoch {} loss={} (best epoch 1 loss=0.1)",
+                "epoch {0} loss={1} | best so far: epoch 1, loss=0.1 | epoch {0} lr=1",
+                "epoch {} loss={}, next is epoch 9",
+                "epoch {}\nloss={}\nBest epoch 1: loss=0.1",
+                "[0] Epoch {} loss={}",
+                "\repoch {0} loss=1\repoch {0} loss={1}",
+            )
+        ),
+    ],
+)
+def test_each_epoch_of_a_line_is_one(kit: Kit, output: str) -> None:
+    (names, *values), _ = shown(kit, output)
+    assert [row[names.index("loss")] for row in values] == ["0.5", "0.25", "0.75"]
+
+
+@pytest.mark.parametrize("own", [("--metric", r"loss=loss=(\S+)"), ("--epoch", r"e(\d+)")])
+def test_a_pattern_finds_each_epoch_of_a_line_too(kit: Kit, own: tuple[str, str]) -> None:
+    word = "epoch " if own[0] == "--metric" else "e"
+    output = f"{word}1 loss=0.5 {word}2 loss=0.25 {word}3 loss=0.75 "
+    assert shown(kit, output, *own)[0][1:] == [["0.5"], ["0.25"], ["0.75"]]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "epoch 3 loss=0.5 (epoch 2 loss=0.25)",
+        "epoch 1 loss=0.5 epoch 2 loss=0.25 epoch 1 loss=0.75",
+        "loss=0.5 epoch 1 loss=0.25 epoch 2",
+        "{'loss': 0.5, 'epoch': 1}{'loss': 0.25, 'epoch': 2}",
+    ],
+)
+def test_a_line_of_several_epochs_that_is_unsure_is_refused(kit: Kit, line: str) -> None:
+    _, said = shown(kit, line + "\n")
+    assert said.splitlines()[-1] == (
+        f"stepsweep-trial: {line!r} has several epochs; print each of them in a line of its own"
+    )
+
+
 @pytest.mark.parametrize("cell", ["null", '"0.25"', '"none"'])
 def test_a_number_of_json_may_be_missing_or_a_text(kit: Kit, cell: str) -> None:
     (_, *values), _ = shown(kit, f'{{"epoch": 1, "loss": {cell}, "by": "me"}}\n{{"epoch": 2, "loss": 0.5}}\n')

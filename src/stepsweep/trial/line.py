@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from stepsweep.trial import named_epochs
 from stepsweep.trial.numbers import NOT_FINITE, read
 
 ON = ":"
@@ -68,7 +69,10 @@ _DEVIATION = re.compile(r"\b(?:std\.?|standard)\s+$", re.ASCII | re.IGNORECASE)
 _OWN = re.compile(rf"(?:\s*\([^()]*\))?\s*[=:]?\s*{_NUMBER}", re.ASCII | re.IGNORECASE)
 """Behind a name, its own value: of `Loss: 1.9, Val: 0.7` the second is no loss."""
 _ONLY_WORDS = re.compile(r"[A-Za-z0-9\s()'-]*", re.ASCII)
-_BEST_BEFORE = re.compile(rf"\bbest\s+(?:(?:{'|'.join(_SPLITS)})\s+)?$", re.ASCII | re.IGNORECASE)
+_BEST_BEFORE = re.compile(
+    rf"\bbest(?:\s+so\s+far)?[\s:(]+(?:epoch\s*[:=#]?\s*\d+[\s:,(=-]+)?(?:(?:{'|'.join(_SPLITS)})\s+)?$",
+    re.ASCII | re.IGNORECASE,
+)
 _WORD_BEFORE = re.compile(
     rf"\b(?!(?:{'|'.join(_SPLITS)})\b)([A-Za-z]\w*)\s+(?:(?:{'|'.join(_SPLITS)})\s+)?$", re.ASCII | re.IGNORECASE
 )
@@ -78,17 +82,9 @@ _SAME = frozenset({
 })  # fmt: skip
 """Words before a name that make no other metric of it."""
 _MOST_BEFORE = 24
+_MOST_BEST = 48
 _MOST_WORDS = 80
-"""How far before a number `best` is looked for, and the name that it belongs to."""
-EPOCH_PATTERN = re.compile(
-    r"\bepoch[\"']?\s*[:=#]?\s*[\"'\[]?(\d+(?:\.\d+)?)(?![\d.]*%)|^\s*\[(\d+)\]", re.ASCII | re.IGNORECASE
-)
-_OTHER_EPOCH = re.compile(
-    r"\b(?:best|last|max|maximum|total|from|since|per|each|every|previous|prior)[\s:=(-]*$"
-    r"|\b(?:next|until|till|will)\s+\w[^.;]*$",
-    re.ASCII | re.IGNORECASE,
-)
-"""What before a number of an epoch means that it is not the one whose metrics follow."""
+"""How far before a name a word is looked for, or `best`, and before a number the name that it belongs to."""
 _BEST_WORD = re.compile(r"\bbest", re.ASCII | re.IGNORECASE)
 _RANK = re.compile(
     r"\s*\[default[ :]?(\d+)\]|\s*\[\d+,(\d+)\]<std|\[(?:rank|gpu|cuda)[ :]?(\d+)\]", re.ASCII | re.IGNORECASE
@@ -143,15 +139,6 @@ def is_of_another_process(line: str) -> bool:
     """Returns whether a process of another rank than 0 printed the line."""
     rank = _RANK.match(line) or _RANK.search(line) if "[" in line else None
     return bool(rank and int(next(number for number in rank.groups() if number)))
-
-
-def epoch_in(line: str) -> re.Match[str] | None:
-    """Returns where a line names its epoch, not one that it only mentions."""
-    return next((each for each in EPOCH_PATTERN.finditer(line) if not _is_another(line, each.start())), None)
-
-
-def _is_another(line: str, start: int) -> bool:
-    return bool(_OTHER_EPOCH.search(line, max(0, start - _MOST_WORDS), start))
 
 
 def is_of_the_best(line: str) -> bool:
@@ -211,9 +198,9 @@ def _has_means(line: str) -> bool:
     """Whether numbers in parentheses are the means so far, as in `[ 10/196] Time 0.4 (0.5) Loss 0.9 (0.7)`."""
     if _STATS.match(line):
         return True
-    epoch = epoch_in(line)
+    epoch = next((each for each in named_epochs.in_words(line) if not each.is_other), None)
     batches = (match.start() for match in _BATCH.finditer(line))
-    return bool(_CLOCK.search(line)) and any(not (epoch and epoch.start() <= at < epoch.end()) for at in batches)
+    return bool(_CLOCK.search(line)) and any(not (epoch and epoch.start <= at < epoch.end) for at in batches)
 
 
 def _float(number: str) -> float:
@@ -234,7 +221,7 @@ def valid_name(name: str) -> str:
 def _key(name: str, split: str | None, line: str, start: int, splits: list[tuple[int, str]]) -> str:
     """Returns a valid name with `best_`, and with what its value was measured on, as the words before it say."""
     name = valid_name(name)
-    if _BEST_BEFORE.search(line[max(start - _MOST_BEFORE, 0) : start]):
+    if _BEST_BEFORE.search(line, max(start - _MOST_BEST, 0), start):
         name = BEST + name
     split = split or _split_before(start, splits)
     return f"{split}{ON}{name}" if split else name

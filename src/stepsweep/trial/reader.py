@@ -1,6 +1,6 @@
 """What a line of the output says, given the lines above it: its epoch, its kind and its metrics.
 
-- `epoch 3`, `Epoch: 3`, `Epoch [3/10]`, and `[3]` at its start name an epoch.
+- `epoch 3`, `Epoch: 3`, `Epoch [3/10]`, and `[3]` at its start name an epoch (`named_epochs.py`).
 - A name that is in a line twice takes the word before it: `loss: 0.5 (target loss: 0.1)` are `loss` and `target_loss`.
 - `val acc 78.06%` is a metric without a sign between, if its name is a usual one; whole numbers need the `%`.
 - A table has a line of names that begins with `epoch`, and a line of values for each epoch below it.
@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from stepsweep.trial import documents, line, numbers
+from stepsweep.trial import documents, line, named_epochs, numbers
 from stepsweep.trial.columns import EPOCH, NoMetrics
 from stepsweep.trial.kinds import kind_of
 from stepsweep.trial.line import Found
@@ -77,8 +77,8 @@ class Reader:
             found = [dict(row)]
         for document in found:
             yield self._said(text, document)
-        if not found:
-            yield self._said(text, None)
+        for part in self._parts(text) if not found else ():
+            yield self._said(part, None)
 
     def _said(self, text: str, document: dict[str, object] | None) -> Said:
         epoch = self._epoch_of(text, document)
@@ -91,17 +91,25 @@ class Reader:
         if document is not None:
             found = numbers.read_any(document.get(EPOCH, document.get("Epoch")))
             return math.ceil(found) if found is not None and math.isfinite(found) else None
+        return next((each.epoch for each in self._named_in(text) if not each.is_other), None)
+
+    def _named_in(self, text: str) -> list[named_epochs.Named]:
+        """Returns the epochs in a line of words."""
         if self._epoch_pattern is None:
-            usual = line.epoch_in(text)
-            # It may be a part of an epoch, as Hugging Face prints it.
-            return math.ceil(float(usual[1] or usual[2])) if usual else None
-        match = self._epoch_pattern.search(text)
-        if not match:
-            return None
-        number = next((group for group in match.groups() if group is not None), "")
-        if not number.isdecimal():
-            raise NoMetrics(f"--epoch: its group matched {number!r}, not a whole number")
-        return int(number)
+            return named_epochs.in_words(text)
+        try:
+            return named_epochs.in_pattern(text, self._epoch_pattern)
+        except ValueError as error:
+            raise NoMetrics(f"--epoch: {error}") from None
+
+    def _parts(self, text: str) -> list[str]:
+        """Returns the parts of a line of words that are of one epoch each."""
+        try:
+            return named_epochs.parts(
+                text, self._named_in(text), lambda part: {one.key for one in self._found(part, None)[0]}
+            )
+        except ValueError as error:
+            raise NoMetrics(str(error)) from None
 
     def _row(self, line: str, table: Table) -> dict[str, float] | None:
         try:

@@ -1,0 +1,116 @@
+"""Which epochs a line of words names, and which part of it each is of.
+
+Scripts that print without ends of lines, as with `end=" "`, have several epochs in one. Others mention one, such as the
+best: `epoch 3 loss=0.5 (best epoch 1 loss=0.4)`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+_EPOCH = re.compile(r"\bepoch[\"']?\s*[:=#]?\s*[\"'\[]?(\d+(?:\.\d+)?)(?![\d.]*%)", re.ASCII | re.IGNORECASE)
+_BRACKETS = re.compile(r"\s*\[(\d+)\]", re.ASCII)
+"""At the start of a line, as LightGBM has an epoch. Beside an epoch in words it is a process."""
+_OTHER = re.compile(
+    r"\b(?:best|last|max|maximum|total|from|since|per|each|every|previous|prior|prev)(?:\s+so\s+far)?[\s:=(-]*$"
+    r"|\b(?:next|until|till|will)\s+\w[^.;]*$",
+    re.ASCII | re.IGNORECASE,
+)
+"""What before a number of an epoch means that it is not the one whose metrics follow."""
+_MOST_WORDS = 80
+"""How far before a number that is looked for."""
+
+
+class Named(NamedTuple):
+    """An epoch in a line.
+
+    Attributes:
+        is_other: whether it is only mentioned.
+    """
+
+    start: int
+    end: int
+    epoch: int
+    is_other: bool = False
+
+
+def in_words(line: str) -> list[Named]:
+    """Returns the epochs in a line. One may be a part of an epoch, as Hugging Face prints it."""
+    named = [
+        Named(
+            each.start(),
+            each.end(),
+            math.ceil(float(each[1])),
+            is_other=bool(_OTHER.search(line, max(0, each.start() - _MOST_WORDS), each.start())),
+        )
+        for each in _EPOCH.finditer(line)
+    ]
+    brackets = _BRACKETS.match(line)
+    if brackets and all(each.is_other for each in named):
+        named.insert(0, Named(0, brackets.end(), int(brackets[1])))
+    return named
+
+
+def in_pattern(line: str, pattern: re.Pattern[str]) -> list[Named]:
+    """Returns the epochs that a pattern's first group matches in a line.
+
+    Raises:
+        ValueError: the first one is no whole number.
+    """
+    named = []
+    for match in pattern.finditer(line):
+        number = next((group for group in match.groups() if group is not None), "")
+        if number.isdecimal():
+            named.append(Named(match.start(), match.end(), int(number)))
+        elif not named:
+            raise ValueError(f"its group matched {number!r}, not a whole number")
+    return named
+
+
+def parts(line: str, named: Sequence[Named], names: Callable[[str], set[str]]) -> list[str]:
+    """Returns the parts of a line that are of one epoch each.
+
+    A line is one part, unless behind another epoch a metric is there again. If that epoch is only mentioned, the value
+    is of that one, and is left out.
+
+    Args:
+        names: returns those of the metrics in a text.
+
+    Raises:
+        ValueError: it is unsure which values are of which epoch.
+    """
+    own = next((at for at, each in enumerate(named) if not each.is_other), len(named))
+    borders = _borders(named[own:])
+    if not borders:
+        return [line]
+    found, epochs = [line[: borders[0].start]], [named[own].epoch]
+    seen, is_again = names(found[0]), False
+    for border, end in zip(borders, [*(each.start for each in borders[1:]), len(line)]):  # noqa: B905  Python 3.9
+        text = line[border.start : end]
+        metrics = names(text)
+        if border.is_other and metrics & seen:
+            continue
+        if border.is_other or border.epoch == epochs[-1] or not metrics:
+            found[-1] += text
+        else:
+            is_again = is_again or bool(metrics & seen)
+            found.append(text)
+            epochs.append(border.epoch)
+        seen |= metrics
+    start = named[own].start
+    is_behind = any(not each.is_other for each in borders) and bool(names(line[:start]) & names(line[start:]))
+    if is_behind or (is_again and epochs != sorted(set(epochs))):
+        raise ValueError(f"{line.strip()[:120]!r} has several epochs; print each of them in a line of its own")
+    return found if is_again else ["".join(found)]
+
+
+def _borders(named: Sequence[Named]) -> list[Named]:
+    """Returns where a line goes over to another epoch than the first one, or back from one that it only mentions."""
+    borders: list[Named] = []
+    for before, each in zip(named, named[1:]):  # noqa: B905, RUF007  Python 3.9 has neither `strict` nor `pairwise`
+        if each.is_other or before.is_other or each.epoch != before.epoch:
+            borders.append(each)
+    return borders
