@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
-from stepsweep.client.deployment import explained
 from stepsweep.client.running.control import Found
 from stepsweep.contract.attempts import attempts_of
 from stepsweep.contract.described import values_text
@@ -79,8 +78,8 @@ def read_finished(found: Found, name: str) -> Finished:
     plan, home = archive.plan(standing.spec), archive.objects
     if not standing.is_finished or standing.executions or plan is None:
         raise InvalidInput([f"the sweep {name} is not finished ({standing.status}); export it when it is"])
-    with explained():
-        results = [read.result for read in archive.records.results(plan, list(plan.trials))]
+    with archive.reading(name):
+        results = list(archive.records.latest_results(standing.spec))
         latest = archive.records.latest(name)
         started_ms = _milliseconds(latest.started_at.timestamp()) if latest else 0
         attempts = [attempt for outcome in archive.outcomes(name).values() for attempt in attempts_of(outcome)]

@@ -78,7 +78,7 @@ def test_each_trial_is_a_run_with_its_hparams_its_metrics_and_its_outcome(stack:
     ((first, low), (second, nan)) = points(runs[1], "val_accuracy")
     assert (first, low, second, math.isnan(nan)) == (1, 0.4, 2, True)
     assert "stepsweep.value" not in read(runs[1]).Tags()[TENSORS]
-    assert text(runs[0], "stepsweep.outcome") == "FAILED: exit code 1"
+    assert text(runs[0], "stepsweep.outcome") == "FAILED: exit code 1: ValueError: out of paper"
     assert text(runs[2], "stepsweep.outcome") == "SUCCEEDED"
     assert text(done.folder, "stepsweep.winner") == "`--lr 0.01 --layers 2`: val_accuracy 0.9 at epoch 1"
 

@@ -164,12 +164,11 @@ class Records:
         return len(self._store.present(trial.metrics_key for trial in trials))
 
     def results(self, plan: Plan, trial_ids: Sequence[str]) -> list[Read]:
-        """Returns the results of trials, with the reducer's reasons."""
+        """Returns the results of trials, without what their jobs printed last."""
 
         def read(trial_id: str) -> Read:
-            trial = plan.trials[trial_id]
             outcome = recorded(self._store, plan.outcome_key(trial_id))
-            return read_result(self._store, trial, plan.spec.objectives, outcome=outcome)
+            return read_result(self._store, plan.trials[trial_id], plan.spec.objectives, outcome=outcome)
 
         return for_all(read, trial_ids)
 
@@ -179,19 +178,24 @@ class Records:
         return rows_of(results, plan.spec)
 
     @_written_anew()
-    def leaderboard(self, spec: SweepSpec) -> list[Row]:
-        """Returns the leaderboard after the latest planned round or leg; empty if that has no results yet."""
+    def latest_results(self, spec: SweepSpec) -> tuple[Result, ...]:
+        """Returns the results after the latest planned round or leg, with the reducer's reasons; empty if it has none
+        yet."""
         latest = self.latest(spec.name)
         if latest is None:
-            return []
+            return ()
         key = keys.results_key(spec.name, latest.round_number) if spec.rounds else keys.free_results_key(spec.name)
         document = self._store.get_json(key)
         found = None if document is None else RoundResults.from_json(document, where=key)
         if found and found.execution == latest.execution:
-            return rows_of(found.results, spec)
+            return found.results
         if self.have_end_of(spec.name, execution=latest.execution):
             raise InvalidDocument(f"{key}: {_lost(document)}")
-        return []
+        return ()
+
+    def leaderboard(self, spec: SweepSpec) -> list[Row]:
+        """Returns their leaderboard."""
+        return rows_of(self.latest_results(spec), spec)
 
     @_written_anew()
     def output(self, spec: SweepSpec, *, execution: str) -> Output | None:
@@ -275,10 +279,8 @@ class Records:
         return notes.note_of(self._store, sweep)
 
     def replace_note(self, sweep: str, note: Note, *, mark: str) -> bool:
-        """Writes a note in the place of the one that has this mark. Returns whether it wrote.
-
-        One that cannot be read counts as empty.
-        """
+        """Writes a note in the place of the one that has this mark; one that cannot be read counts as empty. Returns
+        whether it wrote."""
         return notes.replaced(self._store, sweep, note, mark=mark)
 
     def _there(self, key: str) -> Any:
