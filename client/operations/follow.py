@@ -87,7 +87,7 @@ def run(
             else:
                 show(last)
             if deployment.is_ours:
-                _wait_for_others(until_it_is_down, control, cloud, show)
+                _wait_for_others(until_it_is_down, control, cloud, show, execution)
     return last
 
 
@@ -277,16 +277,19 @@ def _shown_progress(execution: Execution, cloud: Cloud, show: Show) -> Iterator[
         yield progress
 
 
-def _wait_for_others(until_it_is_down: contextlib.ExitStack, control: Control, cloud: Cloud, show: Show) -> None:
+def _wait_for_others(
+    until_it_is_down: contextlib.ExitStack, control: Control, cloud: Cloud, show: Show, own: Execution
+) -> None:
     """Keeps the cloud up for sweeps that other commands have started in it."""
     from stepsweep.client.clouds.background import wait_until_idle
 
     shown: list[tuple[str, ...]] = []
 
     def on_busy(running: Sequence[str]) -> None:
-        if not shown:
-            shown.append(tuple(arn.rpartition(":")[2] for arn in running))
-            show(Shared(shown[0]))
+        others = tuple(arn.rpartition(":")[2] for arn in running if arn != own.arn)
+        if others and not shown:
+            shown.append(others)
+            show(Shared(others))
 
     wait_until_idle(until_it_is_down, cloud.directory, control, on_busy=on_busy)
 

@@ -35,6 +35,8 @@ from stepsweep.contract.trial import Status
 FIRST_SLEEP_SECONDS = 0.1
 """First delay of polling. Much happens at the start (wrong input, nothing to run), and at the end of a round."""
 MAX_SLEEP_SECONDS = 60.0
+ENDING_SECONDS = 30.0
+"""Longest wait for a stopped execution to end."""
 
 CONSOLES = {
     "aws": "console.aws.amazon.com",
@@ -164,11 +166,19 @@ class Execution:
         return Archive(ReadOnce(self._deployment.store), objects=self._deployment.objects)
 
     def stop(self) -> None:
-        """Stops the execution and its jobs. Finished trials stay finished."""
+        """Stops the execution and its jobs, and returns once it has ended. Finished trials stay finished.
+
+        In an embedded cloud it ends with the function that works for it just then, such as the planner.
+        """
+        functions, deadline = self._deployment.step_functions, time.monotonic() + ENDING_SECONDS
         with explained():
-            self._deployment.step_functions.stop_execution(
+            functions.stop_execution(
                 executionArn=self.arn, error=INTERRUPTED, cause="stopped by the person who started it"
             )
+            while functions.describe_execution(executionArn=self.arn)["status"] == RUNNING:
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(FIRST_SLEEP_SECONDS)
 
     def missed(self) -> list[Progress]:
         """Returns the progress that has not been yielded, of an execution that ended before its cloud did.

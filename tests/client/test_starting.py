@@ -200,6 +200,53 @@ def test_an_interrupt_on_this_machine_ends_the_sweep(stack: Stack, here: Cloud, 
     eventually(lambda: stack.status(last.execution.arn) == "ABORTED")
 
 
+class WhilePlanning:
+    """Step Functions of an embedded cloud whose planner works while the execution is stopped."""
+
+    def __init__(self, functions: Any, planned: Callable[[], object]) -> None:
+        self._functions = functions
+        self._planned: list[Callable[[], object]] = [planned]
+        self._is_stopped = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._functions, name)
+
+    def stop_execution(self, **asked: str) -> object:
+        self._is_stopped = True
+        return self._functions.stop_execution(**asked)
+
+    def describe_execution(self, **asked: str) -> Any:
+        found = self._functions.describe_execution(**asked)
+        if self._is_stopped and self._planned:
+            self._planned.pop()()
+            return {**found, "status": "RUNNING"}
+        return found
+
+
+def test_an_interrupt_while_the_trials_are_planned_is_told_with_the_plan(
+    stack: Stack, here: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = RecordedCloud(directory=here.directory)
+    functions = WhilePlanning(
+        stack.deployment.step_functions, lambda: recorded.planned("mine", {"lr": [0.1, 0.2]}, epochs=1)
+    )
+
+    @contextlib.contextmanager
+    def opened(*_: object) -> Iterator[Deployment]:
+        yield replace(stack.deployment, step_functions=functions, is_ours=True)  # type: ignore[arg-type]
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Cloud, "opened", opened)
+    monkeypatch.setattr(background, "LOOK_SECONDS", 0.01)
+    told = Told(interrupted)
+    last = run(MINE, here, told, Ahead(checking=DONE), keep_going=True)
+    assert isinstance(last, Interrupted)
+    assert last.is_planned
+    assert told.events == [Begun(last.execution), Doing("Stopping …"), last], "its own execution is no other one"
+
+
 def test_a_run_keeps_its_cloud_up_for_sweeps_of_others_and_names_them_once(
     stack: Stack, here: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
