@@ -35,7 +35,7 @@ def ui(port: int | None, base: str, proxy_hosts: tuple[str, ...], cloud: Cloud, 
     """Show all sweeps in the browser, live.
 
     Prints an address with a token, and serves it to this machine only, until Ctrl-C. Whoever has the token can start
-    and stop sweeps. STEPSWEEP_UI_TOKEN gives a token of your own.
+    and stop sweeps. STEPSWEEP_UI_TOKEN gives a token of your own, of 16 or more characters.
 
     \b
     sweep ui

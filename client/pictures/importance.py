@@ -54,11 +54,8 @@ def importance(spec: SweepSpec, rows: Sequence[Row], endings: Sequence[Ending]) 
     else:
         tried = [(row.params, row.value) for row in rows if row.value is not None]
     if len(tried) < LEAST:
-        return Importance(
-            weights=(),
-            said=f"The importance of parameters needs at least {LEAST} trials with a value; there "
-            f"{'is' if len(tried) == 1 else 'are'} {len(tried)}.",
-        )
+        # Without their number: while a sweep runs, a page has more of them before this is asked for again.
+        return Importance(weights=(), said=f"The importance of parameters needs at least {LEAST} trials with a value.")
     after = f", by their values after {number_of(spec.rungs[0], 'epoch')}" if spec.halving else ""
     return _weighed(spec, names, tried, after)
 

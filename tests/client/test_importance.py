@@ -53,7 +53,7 @@ def test_with_fewer_no_bar_is_drawn_and_the_reason_is_given() -> None:
     found = importance(SPACE, tried(LEAST - 1), [])
     assert found is not None
     assert found.weights == ()
-    assert found.said == "The importance of parameters needs at least 10 trials with a value; there are 9."
+    assert found.said == "The importance of parameters needs at least 10 trials with a value."
 
 
 def test_a_single_parameter_is_compared_with_nothing() -> None:
@@ -79,7 +79,7 @@ def test_of_halving_the_values_of_the_first_rung_count() -> None:
     assert "by their values after 3 epochs" in found.said
     few = importance(halved, ranked, endings[:5])
     assert few is not None
-    assert few.said.endswith("there are 5.")
+    assert few.weights == ()
 
 
 def test_the_shares_and_how_sure_they_are_stay_as_they_are() -> None:

@@ -186,6 +186,16 @@ def test_a_filter_that_can_let_nothing_through_says_why(
     assert chromium.run("return document.getElementById('filter-faults').textContent") == ""
 
 
+def test_a_choice_without_a_value_is_on_the_axis_also_at_its_end(
+    chromium: Browser, recorded: RecordedCloud, plane: str
+) -> None:
+    if chromium.run("return document.title") != "plane · sweep report":
+        opened(chromium, recorded, plane)
+    chromium.run(FILTER, "lr=0.01")
+    assert chromium.seen("slice-0") == [-0.5, 2.5]
+    chromium.run(FILTER, "")
+
+
 @pytest.mark.slow
 def test_a_trainer_s_own_names_are_filtered_by_and_no_loss_is_asked_for(
     chromium: Browser, recorded: RecordedCloud

@@ -528,7 +528,7 @@ def test_a_sweep_has_what_its_report_has(page: Page) -> None:
     assert list(data["curves"]) == ["0", "1", "2"]
     assert page.get("sweeps/mine/jobs").json()["timeline"]["lanes"] == 2
     assert page.get("sweeps/mine/jobs").json()["course"]["improves"] == [True, True, False, False]
-    assert "there are 3" in page.get("sweeps/mine/importance").json()["importance"]["said"]
+    assert "needs at least 10 trials" in page.get("sweeps/mine/importance").json()["importance"]["said"]
     curve = page.get(f"sweeps/mine/curves?trial={data['trials']['id'][2]}&trial=nope").json()
     assert list(curve) == [data["trials"]["id"][2]]
     report = page.get("sweeps/mine/report")

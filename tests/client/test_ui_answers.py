@@ -7,6 +7,7 @@ import asyncio
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -177,12 +178,24 @@ SWEEPS = 'there is no sweep "nope" in cloud/s3/bucket; there are 3, such as fron
 def test_the_list(site: Site) -> None:
     answer = site.get("/")
     assert answer.text == (
-        "sweeps: Sweeps All sweeps, the newest first Compare sweep status trials best params job time started "
+        "sweeps: Sweeps All sweeps, the newest first Compare sweep status trials best params job time started (UTC) "
         "front finished 2 1 trial on the front of val_loss, val_accuracy 0:00:04 NOW "
         "halfway interrupted 1 of 2 0.7 val_accuracy, so far --lr 0.1 NOW "
         "mine finished 4 1 failed 0.9 val_accuracy --lr 0.1 --act b 0:00:07 NOW Compare the chosen sweeps"
     )
     assert answer.links[-3:] == ["/sweeps/front", "/sweeps/halfway", "/sweeps/mine"]
+
+
+def test_the_list_has_the_time_that_other_pages_have(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def times() -> list[str]:
+        return re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d", site.get("/").body)
+
+    before = times()
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Asia/Kathmandu")
+        time.tzset()
+        assert times() == before
+    time.tzset()
 
 
 def test_a_sweep_that_ended_without_a_winner_is_not_green(tmp_path: Path) -> None:
@@ -465,7 +478,7 @@ def test_the_data_of_a_sweep(site: Site) -> None:
     assert json.loads(asked.body) == {second: curve}
     data = json.loads(site.get("/sweeps/mine/data").body)
     assert (data["trials"]["id"], data["curves"]["0"]) == ([second, third, first, failed], curve)
-    said = "The importance of parameters needs at least 10 trials with a value; there are 3."
+    said = "The importance of parameters needs at least 10 trials with a value."
     assert json.loads(site.get("/sweeps/mine/importance").body) == {"importance": {"weights": [], "said": said}}
 
 

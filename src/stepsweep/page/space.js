@@ -17,7 +17,8 @@ const SpaceCharts = (() => {
     if (axis.listed) {
       const categories = axis.choices.map(escaped);
       const texts = { tickmode: "array", tickvals: categories, ticktext: axis.choices.map((choice) => escaped(cut(choice))) };
-      return { title: { text: axis.name }, type: "category", categoryorder: "array", categoryarray: categories, ...(categories.length <= 20 ? texts : {}) };
+      // All choices: at an end Plotly leaves out those without a value.
+      return { title: { text: axis.name }, type: "category", categoryorder: "array", categoryarray: categories, range: [-0.5, categories.length - 0.5], ...(categories.length <= 20 ? texts : {}) };
     }
     const decades = axis.log && axis.choices.length ? Math.log10(axis.choices.at(-1) / axis.choices[0]) : 0;
     return { title: { text: axis.name }, type: axis.log ? "log" : "linear", ...(decades > 2 ? { dtick: 1 } : {}) };
