@@ -119,6 +119,23 @@ def test_a_csv_has_what_it_has_measured(kit: Kit, rows: str, values: list[list[s
     assert shown(kit, f"epoch,val_loss{third}\n{rows}", file="m.csv")[0][1:] == values
 
 
+@pytest.mark.parametrize("row", ["2 0.05", "2 0.05%", "2 nan", "2 soon 0.05"])
+def test_a_short_row_of_a_printed_table_is_refused_before_others_and_named_at_the_end(kit: Kit, row: str) -> None:
+    begin = f"epoch train_loss val_loss\n1 0.5 0.4\n{row}\n"
+    why = f"'{row}' has the epoch of a row, but does not fit below 'epoch train_loss val_loss'"
+    _, said = shown(kit, begin + "3 0.3 0.2\n")
+    assert f"stepsweep-trial: of a table that was printed: {why}; print numbers alone in the rows\n" in said
+    table, said = shown(kit, begin + "done\n")
+    assert table == [["train_loss", "val_loss"], ["0.5", "0.4"]]
+    assert f"stepsweep-trial: the last row of a table does not count: {why}\n" in said
+
+
+def test_other_lines_below_a_table_that_begin_with_a_number_are_none_of_its_rows(kit: Kit) -> None:
+    output = "epoch train_loss val_loss\n1 0.5 0.4\n2\n2 workers, 0.5 s\n2 0.4 0.3\n3 0.3 0.2\n5 0.1\n"
+    table, said = shown(kit, output)
+    assert (table[1:], said) == ([["0.5", "0.4"], ["0.4", "0.3"], ["0.3", "0.2"]], "")
+
+
 MANY = "for the 2 names 'epoch,val_loss'; write a cell for each name, empty if it was not measured, a point in decimal "
 
 

@@ -69,6 +69,14 @@ class Reader:
         for part in line.states(text):
             yield from self._all_said(line.clean(part), above)
 
+    def left_out(self) -> list[str]:
+        """Returns what is said about last rows of tables that cannot be read."""
+        return [
+            f"the last row of a table does not count: {text}"
+            for above in self._streams.values()
+            for text in above.table.left_out
+        ]
+
     def _all_said(self, text: str, above: Stream) -> Iterator[Said]:
         if not text.strip() or above.is_message(text) or line.is_of_another_process(text):
             return

@@ -54,15 +54,31 @@ class Table:
         if epoch <= self._epoch:  # of another step, or of a training that begins again; or else it is no row
             return self._values(numbers, epoch) if len(numbers) == len(names) == len(self._header) else None
         if len(numbers) < 2:
-            if len(names) >= len(self._header) and any(_NUMBER.fullmatch(_plain(name)) for name in names[1:]):
+            may_be_row = len(names) >= len(self._header) or all(map(_is_cell, names))
+            if may_be_row and any(_NUMBER.fullmatch(_plain(name)) for name in names[1:]):
                 self._passed[epoch] = line.strip()
             return None
-        # Other lines may begin with a number too, but hardly with that of the very next epoch, which then has no row.
-        following = (self._epoch + 1,) if self._epoch >= 0 else (0, 1)
-        if between := [text for other, text in self._passed.items() if other in following and other < epoch]:
-            raise ValueError(f"{between[0]!r} has the epoch of a row, but does not fit below {' '.join(self._names)!r}")
+        if between := [text for other, text in self._next if other < epoch]:
+            raise ValueError(self._unread(between[0]))
         self._epoch, self._passed = epoch, {}
         return self._values(numbers, epoch)
+
+    @property
+    def left_out(self) -> list[str]:
+        """What is said about a line that may be the row of the last epoch, and cannot be read; none below it can."""
+        return [self._unread(text) for _, text in self._next[-1:]]
+
+    @property
+    def _next(self) -> list[tuple[int, str]]:
+        """The lines since the last row that may be that of the next epoch, by their epochs.
+
+        Other lines may begin with a number too, but hardly with that of the very next epoch.
+        """
+        following = (self._epoch + 1,) if self._epoch >= 0 else (0, 1)
+        return [(epoch, text) for epoch, text in self._passed.items() if epoch in following]
+
+    def _unread(self, text: str) -> str:
+        return f"{text!r} has the epoch of a row, but does not fit below {' '.join(self._names)!r}"
 
     @staticmethod
     def _values(numbers: dict[str, float], epoch: int) -> dict[str, float]:
