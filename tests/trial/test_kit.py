@@ -657,6 +657,17 @@ class TestInAJob:
         ]
         assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET, Prefix=f"checkpoints/{kit.folder.name}/")
 
+    def test_a_curve_ends_where_the_attempt_ended_that_finished_it(
+        self, kit: Kit, job: dict[str, str], s3: Any
+    ) -> None:
+        """Its checkpoint was of its best epoch, the second. The next attempt stopped early, after the third."""
+        best = "test -e {checkpoint_dir}/best && echo epoch 3 loss=0.6 && exit; echo 2 > {checkpoint_dir}/best; "
+        script = f"{best} for n in 1 2 3 4 5; do echo epoch $n loss=0.$n; done; exit 75"
+        assert [kit(*sh(script, trial=["--epochs", "9"]), **job).returncode for _ in range(2)] == [75, 0]
+        key = job["STEPSWEEP_METRICS_URI"].removeprefix(f"s3://{BUCKET}/")
+        body = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        assert body == b"epoch,loss\n1,0.1\n2,0.2\n3,0.6\n"
+
     def test_a_trial_that_the_median_rule_ends_in_its_last_epoch_is_no_whole_one(
         self, kit: Kit, job: dict[str, str], s3: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:

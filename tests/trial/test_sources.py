@@ -57,6 +57,39 @@ def test_an_attempt_has_the_epochs_of_the_one_before_up_to_those_asked_for(tmp_p
     assert losses(metrics(tmp_path, source, again, epochs=3, state=state)) == [0.25, 9.0, 0.0]
 
 
+def rows_of(*values: tuple[int, float]) -> list[dict[str, float]]:
+    return [{"epoch": epoch, "loss": loss} for epoch, loss in values]
+
+
+@pytest.mark.parametrize("source", ["printed", "reported", "file"])
+def test_epochs_of_a_killed_attempt_after_the_checkpoint_go_with_the_first_one_that_is_trained_again(
+    tmp_path: Path, source: str
+) -> None:
+    """Where an attempt goes on from epoch 2 and stops early, the other's last epochs were the end of its curve."""
+    before = metrics(tmp_path, source, rows_of((1, 0.9), (2, 0.8), (3, 0.7), (4, 0.3), (5, 0.5)), epochs=9)
+    state = json.loads(json.dumps(before.state()))
+    (tmp_path / "report.jsonl").unlink(missing_ok=True)
+    nothing_left = metrics(tmp_path, source, [], epochs=9, state=state)
+    assert losses(nothing_left) == [0.9, 0.8, 0.7, 0.3, 0.5]
+    again = metrics(tmp_path, source, rows_of((3, 0.6)), epochs=9, state=state)
+    assert losses(again) == [row["loss"] for row in again.rows_so_far()] == [0.9, 0.8, 0.6]
+
+
+def test_a_file_that_has_the_killed_attempt_too_counts_as_far_as_the_new_one_came(tmp_path: Path) -> None:
+    rows = rows_of((1, 0.9), (2, 0.8), (3, 0.7), (4, 0.3))
+    state = metrics(tmp_path, "file", rows, epochs=9).state()
+    now = metrics(tmp_path, "file", [*rows, *rows_of((2, 0.75), (3, 0.6))], epochs=9, state=state)
+    assert losses(now) == [0.9, 0.75, 0.6]
+
+
+def test_a_line_that_names_the_best_epoch_so_far_begins_no_training(tmp_path: Path) -> None:
+    state = metrics(tmp_path, "printed", rows_of((1, 0.5), (2, 0.8), (3, 0.7)), epochs=4).state()
+    now = metrics(tmp_path, "printed", [], epochs=4, state=state)
+    now.feed("goes on; best epoch 1: loss=0.5", "stdout")
+    now.feed('{"epoch": 4, "loss": 0.6}', "stdout")
+    assert losses(now) == [0.5, 0.8, 0.7, 0.6]
+
+
 @pytest.mark.parametrize("source", ["reported", "file"])
 def test_metrics_of_another_source_are_not_mixed_with_them(tmp_path: Path, source: str) -> None:
     before = metrics(tmp_path, "printed", [{"epoch": 1, "loss": 0.25}], epochs=3)

@@ -25,6 +25,8 @@ class Epochs:
     def __init__(self) -> None:
         self.columns: dict[str, dict[int, dict[str, float]]] = {}
         self.saved = 0
+        # The epoch that this attempt named first, and the last one.
+        self._begins: int | None = None
         self._last = 0
         # Of the last two epochs of this attempt, how often each name was printed.
         self._counts: dict[int, Counter[str]] = {}
@@ -62,11 +64,29 @@ class Epochs:
         """
         return self._last == epochs and self._last - 1 in self._counts and self._is_like_before()
 
+    def go_on_with(self, epoch: int) -> None:
+        """This attempt has metrics of an epoch. With its first one, those that an attempt before named later go.
+
+        They were trained after the checkpoint, by what was killed then.
+        """
+        if self.resumed and self._begins is None:
+            self._begins = epoch
+            self._forget_after(epoch)
+
+    def _forget_after(self, epoch: int) -> None:
+        kept = {name: {at: cell for at, cell in cells.items() if at <= epoch} for name, cells in self.columns.items()}
+        self.columns = {name: cells for name, cells in kept.items() if cells}
+        self._counts = {at: counts for at, counts in self._counts.items() if at <= epoch}
+        self._last = min(self._last, epoch)
+
     def add(self, name: str, epoch: int, kind: str, value: float) -> None:
         cell = self.columns.setdefault(name, {}).setdefault(epoch, {})
         if not _are_same(cell.get(kind, value), value):
             if self.resumed and epoch <= self.saved:
                 self._renumbered = self._renumbered or name
+                if self._begins is not None and self._begins < epoch < self._last:
+                    # Of a file that has the epochs of the attempt before, too.
+                    self._forget_after(epoch)
             elif not self.resumed and epoch < self._last:
                 self._again = self._again or (name, epoch)
         self._last = max(self._last, epoch)

@@ -74,10 +74,12 @@ class Collector:
         self._unclear.add(said.unclear, said.texts)
         epoch, at = said.epoch, self._epoch if said.epoch is None else said.epoch
         # An epoch before, of a line that names the best one, is not that of the lines below.
-        if epoch is not None and not (
-            self._epoch is not None and epoch < self._epoch and line.is_of_the_best(said.text)
-        ):
+        newest = self._epochs.saved if self._epoch is None else self._epoch
+        is_past = epoch is not None and epoch < newest and line.is_of_the_best(said.text)
+        if epoch is not None and not is_past:
             self._see_epoch(epoch)
+        if at is not None and said.found and not is_past:
+            self._epochs.go_on_with(at + (self._first == 0))
         for one in said.found:
             self._check_name(one)
         # A line may have a name several times, as by a pattern of the options; in an epoch the last value counts.
