@@ -17,7 +17,7 @@ from stepsweep.client.extras import need
 from stepsweep.client.operations.events import Doing, Show
 from stepsweep.client.operations.follow import start
 from stepsweep.client.specs.asked import Asked, checked, default_name
-from stepsweep.client.specs.command import not_told
+from stepsweep.client.specs.caveats import caveats
 from stepsweep.client.specs.plain_values import plain
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.space import shown
@@ -210,5 +210,5 @@ class Sweeps:
 
 
 def _warn(spec: SweepSpec, script: "Script | None", show: Show) -> None:
-    if caveat := not_told(spec, script):
+    if caveat := caveats(spec, script):
         show(Doing(caveat))

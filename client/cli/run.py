@@ -28,7 +28,7 @@ from stepsweep.client.cli.options import (
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.extras import need
 from stepsweep.client.specs.asked import Asked
-from stepsweep.client.specs.command import not_told
+from stepsweep.client.specs.caveats import caveats
 from stepsweep.contract.priority import Priority
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def run(asked: Asked, cloud: Cloud, keep_going: bool, keep_results: bool, as_jso
     from stepsweep.client.clouds.which_trainer import with_script
 
     spec, script = asked.checked(now=datetime.now(UTC))
-    caveat, cloud = not_told(spec, script), with_script(cloud, script)
+    caveat, cloud = caveats(spec, script), with_script(cloud, script)
     with working_ahead(cloud, spec) as ahead:
         from stepsweep.client.cli.running import run_sweep
         from stepsweep.client.terminal.view import View
@@ -98,7 +98,7 @@ def start(asked: Asked, cloud: Cloud, keep_results: bool, as_json: bool) -> int:
 
     spec, script = asked.checked(now=datetime.now(UTC))
     view = View(to_stderr=as_json)
-    if caveat := not_told(spec, script):
+    if caveat := caveats(spec, script):
         view.line(caveat, "yellow")
     return _shown(start_sweep(spec, with_script(cloud, script), view, keep_results=keep_results), as_json=as_json)
 
@@ -192,7 +192,7 @@ def plan(asked: Asked, cloud: Cloud, calibrate: bool, as_json: bool) -> int:
     from stepsweep.client.terminal.view import View
 
     spec, script = asked.checked(now=datetime.now(UTC))
-    caveat = not_told(spec, script)
+    caveat = caveats(spec, script)
     if calibrate or not cloud.is_local:
         cloud, script = with_script(cloud, script), None
     check_warm_start(spec, cloud)

@@ -27,6 +27,11 @@ def pairs_of(option: str, words: Sequence[str], faults: list[str], *, several: b
         where = f"{option} {name}"
         if several and (ends := _RANGE.fullmatch(text)):
             pairs[name] = _range(where, ends, faults)
+        elif several and any(_RANGE.fullmatch(part.strip()) for part in text.split(",")):
+            faults.append(
+                f"{where}: a range stands alone, its words follow after colons, as in 1..10:int:step=4; got "
+                f"{shown(text)}. A text with two dots needs quotes"
+            )
         elif several:
             pairs[name] = _values(where, text, faults)
         else:

@@ -14,7 +14,7 @@ from stepsweep.client.clouds.which_trainer import with_script, with_trainer_of
 from stepsweep.client.operations.noting import NoteChanged, write_note
 from stepsweep.client.operations.warming import check_warm_start
 from stepsweep.client.specs.asked import checked, default_name
-from stepsweep.client.specs.command import not_told
+from stepsweep.client.specs.caveats import caveats
 from stepsweep.client.specs.document import spec_document
 from stepsweep.client.ui.pages import Pages
 from stepsweep.client.ui.watches import Watches, checked_name, name_of
@@ -59,7 +59,7 @@ class Changes:
             spec, script = checked(document, default_name=default, folder=Path.cwd())
             check_warm_start(spec, self._cloud)
             if form.get("action") != "start":
-                return page(plan=_described(spec), caveat=not_told(spec, script))
+                return page(plan=_described(spec), caveat=caveats(spec, script))
             cloud = with_script(self._cloud, script)
             if script is None and like:
                 cloud = with_trainer_of(cloud, checked_name(like))

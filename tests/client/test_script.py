@@ -373,6 +373,14 @@ def test_it_is_said_that_a_script_is_not_told_its_epochs(
         assert (caveat in " ".join(capsys.readouterr().err.split())) is not is_told
 
 
+def test_it_is_asked_whether_python_s_names_are_meant_as_values(project: Path) -> None:
+    words = ("--set", "nesterov=True,False", "--fixed", "a=None", "--fixed", "b=Nonesuch", "--secret", "NO_SUCH")
+    asked = "a has the texts None; did you mean null? nesterov has the texts True, False; did you mean true, false?"
+    for verb in ("plan", "run"):
+        result = CliRunner().invoke(cli, [verb, *words, "--epochs", "1", "--dir", str(project / "cloud")])
+        assert asked in " ".join(result.output.split())
+
+
 def test_the_project_s_own_environment_is_taken_unless_another_is_named(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -452,6 +452,16 @@ class TestSearches:
                     for word in ("ln", "step", "log=1")
                 ],
             ),
+            *(
+                (
+                    {"parameters": (f"lr={text}",)},
+                    [
+                        "--set lr: a range stands alone, its words follow after colons, as in 1..10:int:step=4; got "
+                        f'"{text}". A text with two dots needs quotes'
+                    ],
+                )
+                for text in ("1..10:int,step=4", "0, 0.1..1")
+            ),
             ({"parameters": ("lr=[1",)}, ['--set lr: "[1" is a list without its closing bracket']),
             *(
                 ({"halving": text}, [f'--halving "{text}": write MIN_EPOCHS:FACTOR, such as --halving 3:3, or auto'])

@@ -302,6 +302,11 @@ class TestExclude:
     def test_a_fault_names_the_rule_and_the_value(self, exclude: Any, fault: str) -> None:
         assert faults(exclude=exclude) == (fault,)
 
+    def test_each_wrong_entry_is_named_beside_the_others(self) -> None:
+        found = faults(exclude=[{"lr": 1}, {"momentm": 0.5}, {}, 3])
+        assert [fault.split(":")[0] for fault in found] == ["exclude[0].lr", "exclude[1]", "exclude[2]", "exclude[3]"]
+        assert found[3] == 'exclude[3]: must be an object such as {"lr": 1, "momentum": 0.9}, got 3'
+
 
 class TestTryFirst:
     @pytest.mark.parametrize(

@@ -50,6 +50,11 @@ FIRST, SECOND = {"lr": 0.1, "momentum": 0.5}, {"lr": 0.01, "momentum": 0.5}
             "9 trials (lr 3 x momentum 3), up to 8 epochs each, the best 1/3 of them beyond 2",
         ),
         (
+            {"epochs": 4, "halving": {"min_epochs": 4, "factor": 2}},
+            "9 trials (lr 3 x momentum 3), up to 4 epochs each; halving has no effect, since its first rung is "
+            "4 epochs",
+        ),
+        (
             {"epochs": 1, "parameters": UNDER_A_CONDITION},
             "3 trials (optimizer 2, momentum 2 if optimizer=sgd)",
         ),

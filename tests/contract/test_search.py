@@ -167,7 +167,8 @@ class TestSearch:
     @pytest.mark.parametrize(
         ("search", "fault"),
         [
-            ({}, 'method: must be one of "grid", "random", "tpe", "list", got null'),
+            ({}, 'method: missing; write one of "grid", "random", "tpe", "list" (--search random)'),
+            ({"method": None}, 'method: must be one of "grid", "random", "tpe", "list", got null'),
             ({"method": "Random"}, 'method: must be one of "grid", "random", "tpe", "list", got "Random"'),
             ({"method": "random"}, "trials: missing; write how many params to try, 1 to 10000"),
             ({"method": "random", "trials": 0}, "trials: must be a whole number from 1 to 10000, got 0"),

@@ -61,11 +61,18 @@ def test_a_value_of_another_type_is_told_the_rule_and_what_to_write(field: str) 
             assert faults(**{field: value}) == (f"{field}: {rule}, got {text}{remedy}",)
 
 
-@pytest.mark.parametrize("field", ["exclude", "try_first", "warm_start", "artifacts"])
+@pytest.mark.parametrize("field", ["warm_start", "artifacts"])
 @pytest.mark.parametrize(("value", "text"), [([3], "[3]"), ([["x"]], '[["x"]]')])
 def test_a_list_of_another_type_is_told_too(field: str, value: Any, text: str) -> None:
     rule, remedy = RULES[field]
     assert faults(**{field: value}) == (f"{field}: {rule}, got {text}{remedy}",)
+
+
+@pytest.mark.parametrize("field", ["exclude", "try_first"])
+def test_an_entry_of_another_type_is_told_with_its_place(field: str) -> None:
+    found = faults(**{field: [["x"], 3]})
+    assert [fault.partition(":")[0] for fault in found] == [f"{field}[0]", f"{field}[1]"]
+    assert found[1].endswith(', "momentum": 0.9}, got 3')
 
 
 @pytest.mark.parametrize(

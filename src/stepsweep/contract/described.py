@@ -27,6 +27,8 @@ def described(spec: SweepSpec) -> str:
     elif spec.search.method is Method.LIST:
         trials, how = f"{trials} by hand", ""
     further = f", the best 1/{spec.halving.factor} of them beyond {spec.rungs[0]}" if spec.halving else ""
+    if spec.halving and len(spec.rungs) == 1:
+        further = f"; halving has no effect, since its first rung is {number_of(spec.halving.min_epochs, 'epoch')}"
     how = how if spec.rounds else f"free-running {how or 'search: '}"
     up_to = f", up to {spec.epochs:,} epochs each" if spec.epochs > 1 else ""
     return f"{how}{trials} ({_space(spec)}){times}{up_to}{further}"

@@ -27,8 +27,10 @@ def search_in(given: Given, *, rounds: bool, listed: int) -> Search:
     given.unknown(raw, known=("method", "trials", "batch"), where="search.")
     if (method := raw.get("method")) not in tuple(Method):
         known = ", ".join(f'"{name}"' for name in Method)
-        if "method" in raw or "search.method" not in given.meant:
+        if "method" in raw:
             given.faults.append(f"search.method: must be one of {known}, got {shown(method)}")
+        elif "search.method" not in given.meant:
+            given.faults.append(f"search.method: missing; write one of {known} (--search random)")
         return Search()
     if method == Method.LIST:
         if "batch" in raw:

@@ -4,7 +4,7 @@ Each function appends its faults to a list, and returns what is left without the
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stepsweep.contract.diagram import Condition, Entangled
@@ -58,7 +58,7 @@ def exclusions(raw: object, space: SearchSpace, faults: list[str]) -> tuple[Cond
     """Returns the conditions that no params meet; each must leave out some."""
     found: dict[str, Condition] = {}
     before = len(faults)
-    for number, item in enumerate(_objects("exclude", raw, '[{"lr": 1, "momentum": 0.9}]', MAX_EXCLUDED, faults)):
+    for number, item in _objects("exclude", raw, '{"lr": 1, "momentum": 0.9}', MAX_EXCLUDED, faults):
         where = f"exclude[{number}]"
         if (condition := _condition(where, item, space.parameters, faults)) is None:
             continue
@@ -103,10 +103,10 @@ def _in_order(values: list[Value]) -> tuple[Value, ...]:
 
 def _by_hand(field: str, raw: object, faults: list[str]) -> list[tuple[str, Params]]:
     """Returns params as a person gave them, each with its place; none twice."""
-    example = '[{"lr": 0.1, "momentum": 0.9}]'
+    example = '{"lr": 0.1, "momentum": 0.9}'
     found: list[tuple[str, Params]] = []
     seen: set[frozenset[tuple[str, str]]] = set()
-    for number, item in enumerate(_objects(field, raw, example, MAX_TRIALS, faults)):
+    for number, item in _objects(field, raw, example, MAX_TRIALS, faults):
         where = f"{field}[{number}]"
         if not item:
             faults.append(f"{where}: must name at least one parameter, got {{}}")
@@ -172,15 +172,20 @@ def _values(where: str, raw: object, parameter: Parameter, faults: list[str]) ->
     return tuple(found.values())
 
 
-def _objects(field: str, raw: object, example: str, most: int, faults: list[str]) -> list[dict[Any, Any]]:
-    """Returns the objects of a list; none if it has a fault."""
-    if not isinstance(raw, list) or not raw or not all(isinstance(item, dict) for item in raw):
-        faults.append(f"{field}: must be a list of objects such as {example}, got {shown(raw)}")
+def _objects(
+    field: str, raw: object, example: str, most: int, faults: list[str]
+) -> Iterator[tuple[int, dict[Any, Any]]]:
+    """Yields the objects of a list with their places, and reports what else is in it."""
+    if not isinstance(raw, list) or not raw:
+        faults.append(f"{field}: must be a list of objects such as [{example}], got {shown(raw)}")
     elif len(raw) > most:
         faults.append(f"{field}: at most {most}, got {len(raw)}")
     else:
-        return raw
-    return []
+        for number, item in enumerate(raw):
+            if isinstance(item, dict):
+                yield number, item
+            else:
+                faults.append(f"{field}[{number}]: must be an object such as {example}, got {shown(item)}")
 
 
 def _leaves_out_some(space: SearchSpace, condition: Condition) -> bool:
