@@ -125,7 +125,11 @@ class Guard:
             return _refusal(ASKS_FOR_IT)
         # Only the path: `//other.example` would lead to another site.
         target = quote("/" + request.url.path.lstrip("/"))
-        page = f'<!DOCTYPE html><meta http-equiv="refresh" content="0; url={escape(target)}"><title>sweep ui</title>'
+        # With an icon, as all pages have one: a browser asks for /favicon.ico otherwise.
+        page = (
+            f'<!DOCTYPE html><meta http-equiv="refresh" content="0; url={escape(target)}"><title>sweep ui</title>'
+            '<link rel="icon" href="data:,">'
+        )
         response = HTMLResponse(page, headers={"Referrer-Policy": "no-referrer"})
         path = self._base.rstrip("/") or "/"  # so that it also comes with the address that lacks the last slash
         response.set_cookie(self._keys.cookie_name, self._keys.cookie, path=path, httponly=True, samesite="strict")

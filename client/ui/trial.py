@@ -15,7 +15,7 @@ from stepsweep.contract.cost import moment
 from stepsweep.contract.curves import best_epoch
 from stepsweep.contract.described import printable
 from stepsweep.contract.errors import InvalidInput
-from stepsweep.contract.job_outcome import JobOutcome
+from stepsweep.contract.job_outcome import CONTAINER_EXITED, JobOutcome
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.results import Result
 from stepsweep.contract.space import shown
@@ -127,6 +127,7 @@ def _tries(outcome: JobOutcome) -> list[Try]:
         started, stopped = moment(attempt.get("StartedAt")), moment(attempt.get("StoppedAt"))
         container = _object(attempt.get("Container"))
         code = container.get("ExitCode")
+        why = str(container.get("Reason") or attempt.get("StatusReason") or "")
         ran = None if started is None or stopped is None else max(0, stopped - started) / 1000
         tries.append(
             Try(
@@ -134,7 +135,7 @@ def _tries(outcome: JobOutcome) -> list[Try]:
                 started=started,
                 seconds=ran,
                 exit_code=code if isinstance(code, int) else None,
-                reason=printable(str(container.get("Reason") or attempt.get("StatusReason") or "")),
+                reason="" if why == CONTAINER_EXITED and isinstance(code, int) else printable(why),
             )
         )
     return tries

@@ -42,6 +42,7 @@ from stepsweep.client.ui.trial_pages import TrialPages
 from stepsweep.client.ui.watching import SweepWatch
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.job_outcome import CONTAINER_EXITED
 from stepsweep.contract.note import mark_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
@@ -368,6 +369,8 @@ def test_the_attempts_of_a_job_that_are_recorded_in_another_way(tmp_path: Path) 
         {"StartedAt": 2000, "StoppedAt": 1000, "Container": {"ExitCode": "1", "Reason": "a\x1bb"}, "StatusReason": "c"},
         {"StartedAt": 1000, "StoppedAt": "x", "Container": ["y"], "StatusReason": "Host EC2 terminated"},
         {"StoppedAt": 2500, "StartedAt": 1000, "Container": {"ExitCode": 137}},
+        {"Container": {"ExitCode": 3}, "StatusReason": CONTAINER_EXITED},  # what the exit code says better
+        {"Container": {}, "StatusReason": CONTAINER_EXITED},
     ]
     failure = {"Error": "States.TaskFailed", "Cause": json.dumps({"Attempts": attempts})}
     outcome = {"schema": 1, "execution": EXECUTION, "trial_id": trial.trial_id, "status": "FAILED", "failure": failure}
@@ -379,6 +382,8 @@ def test_the_attempts_of_a_job_that_are_recorded_in_another_way(tmp_path: Path) 
         Try(number=1, started=2000, seconds=0.0, exit_code=None, reason="a b"),
         Try(number=2, started=1000, seconds=None, exit_code=None, reason="Host EC2 terminated"),
         Try(number=3, started=1000, seconds=1.5, exit_code=137, reason=""),
+        Try(number=4, started=None, seconds=None, exit_code=3, reason=""),
+        Try(number=5, started=None, seconds=None, exit_code=None, reason=CONTAINER_EXITED),
     ]
 
 
@@ -656,7 +661,8 @@ def test_the_token_is_taken_out_of_the_address(site: Site) -> None:
     answer = site.get("/sweeps/mine%22/?x=1&token=" + KEYS.token, cookie="")
     assert (answer.status, answer.body) == (
         200,
-        '<!DOCTYPE html><meta http-equiv="refresh" content="0; url=/sweeps/mine%22/"><title>sweep ui</title>',
+        '<!DOCTYPE html><meta http-equiv="refresh" content="0; url=/sweeps/mine%22/"><title>sweep ui</title>'
+        '<link rel="icon" href="data:,">',
     )
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["set-cookie"] == f"c={KEYS.cookie}; HttpOnly; Path=/; SameSite=strict"
