@@ -54,7 +54,7 @@ class Table:
         if epoch <= self._epoch:  # of another step, or of a training that begins again; or else it is no row
             return self._values(numbers, epoch) if len(numbers) == len(names) == len(self._header) else None
         if len(numbers) < 2:
-            may_be_row = len(names) >= len(self._header) or all(map(_is_cell, names))
+            may_be_row = len(names) >= len(self._header) or all(_is_cell(_plain(name)) for name in names)
             if may_be_row and any(_NUMBER.fullmatch(_plain(name)) for name in names[1:]):
                 self._passed[epoch] = line.strip()
             return None
