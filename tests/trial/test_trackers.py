@@ -128,10 +128,15 @@ class TestMlflow:
                 ("last", "system/cpu", 0.5, 9000, 5, False),
                 ("old", "loss", 9.0, 1000, 0, False),
                 ("last", "acc", 0.75, 3000, 1, False),
+                ("last", "score", 0.5, 3000, 0, False),
+                ("last", "score", 1.7976931348623157e308, 3000, 1, False),
+                ("last", "elbo", -1.7976931348623157e308, 3000, 1, False),
             ]:
                 database.execute("INSERT INTO metrics VALUES (?, ?, ?, ?, ?, ?)", row)
         found = columns(lambda collector: mlflow_runs.collect(folder / place, 3, collector))
-        assert str(found) == "{'epoch': [1, 2], 'loss': [0.5, nan], 'acc': [None, 0.75]}"
+        assert str(found) == (
+            "{'epoch': [1, 2], 'loss': [0.5, nan], 'score': [0.5, inf], 'acc': [None, 0.75], 'elbo': [None, -inf]}"
+        )
 
     def test_what_is_none_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(NoMetrics, match=rf"^--mlflow {tmp_path}: has no run with metrics$"):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sqlite3
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -70,6 +72,13 @@ def _of_database(file: Path) -> list[list[steps.Point]]:
         runs: dict[str, list[steps.Point]] = {}
         for run, name, value, timestamp, step, is_nan in rows:
             if not name.startswith(_SYSTEM):
-                number = float("nan") if is_nan else float(value)
+                number = _read(float(value), is_nan=is_nan)
                 runs.setdefault(run, []).append(steps.Point(step, float(timestamp), name, number))
     return list(runs.values())
+
+
+def _read(value: float, *, is_nan: bool) -> float:
+    """MLflow stores NaN as a flag beside 0, and what is infinite as the largest number: databases may lack both."""
+    if is_nan:
+        return math.nan
+    return math.copysign(math.inf, value) if abs(value) >= sys.float_info.max else value
