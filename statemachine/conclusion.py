@@ -11,6 +11,7 @@ from stepsweep.bucket.latest import has_ended
 from stepsweep.bucket.s3 import Bucket, as_json, from_json
 from stepsweep.contract import artifacts, keys, ranking
 from stepsweep.contract.artifacts import Kept
+from stepsweep.contract.described import verb
 from stepsweep.contract.fewer_epochs import fewer_epochs
 from stepsweep.contract.front import Front, OnFront
 from stepsweep.contract.leaderboard_csv import leaderboard_csv
@@ -48,7 +49,7 @@ def conclude(
     if not leaderboard[0].is_complete:
         bucket.put(keys.leaderboard_key(sweep), table, "text/csv; charset=utf-8")
         has_ended(bucket, sweep, execution=execution)
-        return {"another_round": False, "fault": _no_trial_succeeded(results, by_status)}
+        return {"another_round": False, "fault": _no_trial_succeeded(spec, results, by_status, ended_by)}
 
     trials_kept = artifacts.kept(ranked, spec.keep_artifacts)
     files = dict(zip((trial.trial_id for trial in trials_kept), keep(bucket, trials_kept), strict=True))
@@ -135,10 +136,15 @@ def _summary(bucket: Bucket, trial: Trial) -> dict[str, Any] | None:
     return summary if isinstance(summary, dict) else None
 
 
-def _no_trial_succeeded(results: Sequence[Result], by_status: Mapping[str, int]) -> str:
+def _no_trial_succeeded(
+    spec: SweepSpec, results: Sequence[Result], by_status: Mapping[str, int], ended_by: str | None
+) -> str:
     ended = ", ".join(f"{number} {status}" for status, number in by_status.items() if number)
     why = "\n".join(f"{trials}x {reason}" for reason, trials in reasons(results))
     who = f"None of {len(results)} trials succeeded"
     if by_status[Status.SUCCEEDED]:
         who = f"No params succeeded in all of their trials, of {len(results)} trials"
-    return f"{who} ({ended}). The reasons, most frequent first:\n{why}"
+    untried = spec.number_of_params * spec.trials_each - len(results)
+    rest = f"; {untried} more {verb(untried, 'was', 'were')} not tried" if untried else ""
+    rule = f". The search ended early: {ended_by}" if ended_by else ""
+    return f"{who} ({ended}){rest}{rule}. The reasons, most frequent first:\n{why}"

@@ -55,13 +55,16 @@ def end_leg(
         left = "the last params" if state.left == 1 else f"{state.left} params"
         ended_by = f"every worker failed before it could ask for its next trial; {left} were not tried"
 
-    trials = state.ended().trials()
+    ended = state.ended()
+    trials, open_ones = ended.trials(), {trial.trial_id for trial in ended.open_trials()}
     outcomes = Outcomes(bucket, trials, sweep=sweep, round_number=None, map_results={})
 
     def outcome_of(trial: Trial) -> JobOutcome | Unreadable | None:
         outcome = outcomes.of(trial)
         if outcome is None and no_job_started:
             return JobOutcome.never_started(trial.trial_id, no_job_started, execution=state.began.execution)
+        if outcome is None and state.ended_by and trial.trial_id in open_ones:
+            return JobOutcome.ended_with(trial.trial_id, state.ended_by, execution=state.began.execution)
         return outcome
 
     def read(trial: Trial) -> Read:

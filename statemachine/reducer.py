@@ -227,7 +227,8 @@ def _stopped(bucket: Bucket, spec: SweepSpec, groups: Sequence[Group], round_num
     last = len(spec.rungs) - 1  # values of other rungs do not compare
     values = [group.value for group in groups if group.rung == last and group.value is not None]
     best = min(values, key=spec.objective.rank, default=None)
-    return spec.stop.why(spec.objective, best=best, since_best=course.since_best, hours=hours) or None
+    why = spec.stop.why(spec.objective, best=best, without_improvement=course.without_improvement, hours=hours)
+    return why or None
 
 
 def _values_of_round(groups: Sequence[Group], round_number: int) -> list[float | None]:

@@ -208,7 +208,7 @@ class TestStop:
         assert life.ends(0, succeeded(0.5), hours=2.1) is None
         assert life.state is not None
         assert life.state.ended_by == "stop.max_hours: 2.10 hours have passed, of 2"
-        assert Stop(max_hours=6e-4).why(life.state.spec.objective, best=None, since_best=0, hours=0.00123) == (
+        assert Stop(max_hours=6e-4).why(life.state.spec.objective, best=None, without_improvement=0, hours=0.00123) == (
             "stop.max_hours: 0.0012 hours have passed, of 0.0006"
         )
         life.begin(execution="two")

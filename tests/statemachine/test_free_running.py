@@ -475,6 +475,27 @@ def test_a_rule_ends_the_search_and_the_output_says_which(cloud: Cloud) -> None:
     assert output["outcomes"]["SUCCEEDED"] == len(workers.trained) < 6
 
 
+def test_before_the_first_value_no_trial_counts_as_no_improvement(cloud: Cloud) -> None:
+    workers = Workers.of(cloud, max_concurrency=1, stop={"max_trials_without_improvement": 2})
+    assert [workers.train(0, fails=True)["do"] for _ in range(3)] == ["train"] * 3
+    workers.train(0)
+    workers.train(0, fails=True)
+    assert workers.train(0, fails=True)["do"] == "end"
+    ended_by = workers.reduce()["output"]["ended_by"]
+    assert ended_by == "stop.max_trials_without_improvement: 2 trials ended since the best value was found"
+
+
+def test_a_rule_that_ends_a_search_without_a_value_is_named_with_what_it_left(cloud: Cloud) -> None:
+    workers = Workers.of(cloud, max_concurrency=1, folds=2, stop={"max_hours": 1e-9})
+    assert workers.train(0, fails=True)["do"] == "end"
+    rule = log(cloud)[-1]["choice"]["ended_by"]
+    assert rule.startswith("stop.max_hours: ")
+    assert workers.reduce()["fault"] == (
+        "None of 2 trials succeeded (1 FAILED, 1 MISSING); 10 more were not tried. The search ended early: "
+        f"{rule}. The reasons, most frequent first:\n1x States.TaskFailed: no memory\n1x ended with the search: {rule}"
+    )
+
+
 def test_a_trial_that_the_median_rule_ends_is_missing_for_that_reason_and_cannot_win(cloud: Cloud) -> None:
     stop = {"median": {"min_epochs": 1, "min_trials": 2}}
     workers = Workers.of(cloud, max_concurrency=1, epochs=3, stop=stop)

@@ -148,7 +148,7 @@ def _why_stop(state: SearchState, hours: float) -> str:
         last = len(spec.rungs)
         ended = [each.reached[-1].value for each in state.candidates if len(each.reached) == last]
         best = min((value for value in ended if value is not None), key=spec.objective.rank, default=None)
-    return spec.stop.why(spec.objective, best=best, since_best=state.course.since_best, hours=hours)
+    return spec.stop.why(spec.objective, best=best, without_improvement=state.course.without_improvement, hours=hours)
 
 
 def _affordable(state: SearchState, task: Task, passed: Sequence[int]) -> Choice:

@@ -109,6 +109,12 @@ class JobOutcome:
             execution=execution, trial_id=trial_id, succeeded=False, reason=reason, attempts=(), earlier=earlier or {}
         )
 
+    @classmethod
+    def ended_with(cls, trial_id: str, ended_by: str, *, execution: str) -> Self:
+        """Returns the outcome of a trial that no worker had taken up when a rule ended the search."""
+        reason = f"{ENDED_WITH_THE_SEARCH}{ended_by}"
+        return cls(execution=execution, trial_id=trial_id, succeeded=False, reason=reason, attempts=(), was_ended=True)
+
     @property
     def job_seconds(self) -> float:
         """How long the attempts ran, by Batch's clock."""

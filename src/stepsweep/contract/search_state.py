@@ -171,6 +171,15 @@ class SearchState:
             for member in range(len(candidate.members))
         ]
 
+    def open_trials(self) -> list[Trial]:
+        """Returns the trials that have not ended, and that no worker trains."""
+        return [
+            self.trial(number, index)
+            for number, candidate in enumerate(self.candidates)
+            for index, member in enumerate(candidate.members)
+            if member.is_open
+        ]
+
     def ended(self) -> "SearchState":
         """Returns the search as it is ranked at its end: params that did not get through a rung are on the one below.
 

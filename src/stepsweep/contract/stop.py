@@ -25,7 +25,8 @@ class Stop:
     Attributes:
         metric_reached: a trial's value at least as good; with halving, one on the last rung.
         max_hours: since the execution started.
-        max_trials_without_improvement: that ended since the best value was found. With halving, each rung counts.
+        max_trials_without_improvement: that ended since the best value was found; none counts before a first value.
+            With halving, each rung counts.
         median: ends single trials of a free-running search, and not the search.
         running: what becomes of trials that run then, by whatever rule the search ends.
     """
@@ -47,19 +48,19 @@ class Stop:
         running = {"running": self.running.value} if self.running is not Running.FINISH else {}
         return {**self.rules, **median, **running}
 
-    def why(self, objective: Objective, *, best: float | None, since_best: int, hours: float) -> str:
+    def why(self, objective: Objective, *, best: float | None, without_improvement: int, hours: float) -> str:
         """Returns the first rule that is met, for people; an empty text if none is.
 
         Args:
             best: the best value so far on the last rung.
-            since_best: how many trials have ended since.
+            without_improvement: how many trials have ended since the best value on any rung.
             hours: since the execution started.
         """
         target, most, patience = self.metric_reached, self.max_hours, self.max_trials_without_improvement
         if target is not None and best is not None and objective.rank(best) <= objective.rank(target):
             return f"stop.metric_reached: {objective.metric} reached {best:.6g}; the target is {target:g}"
-        if patience is not None and since_best >= patience:
-            trials = "1 trial" if since_best == 1 else f"{since_best} trials"
+        if patience is not None and without_improvement >= patience:
+            trials = "1 trial" if without_improvement == 1 else f"{without_improvement} trials"
             return f"stop.max_trials_without_improvement: {trials} ended since the best value was found"
         if most is not None and hours >= most:
             passed = f"{hours:.2f}" if hours >= 0.1 else f"{hours:.2g}"
@@ -73,7 +74,7 @@ class Course:
 
     Attributes:
         best: the best value on any rung.
-        since_best: how many params have ended on a rung since.
+        since_best: how many params have ended on a rung since, or at all without one.
         failed: how many of these a new execution of a free-running search tries again.
         judged: how many of these the median rule ended, which a new execution without the rule tries again.
     """
@@ -82,6 +83,11 @@ class Course:
     since_best: int = 0
     failed: int = 0
     judged: int = 0
+
+    @property
+    def without_improvement(self) -> int:
+        """How many params have ended since the best value; 0 without one."""
+        return 0 if self.best is None else self.since_best
 
     def after(self, values: Iterable[float | None], objective: Objective) -> "Course":
         """Returns it after params have ended with these values. None is a failure.
