@@ -31,8 +31,7 @@ from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 
 Objects = Mapping[str, datetime]
-"""Key → time of writing by the bucket's clock, in whole seconds on AWS. Nothing is decided by that time: a copy of the
-bucket has others, and in any order."""
+"""Key → time of writing by the bucket's clock, in whole seconds on AWS. It decides nothing: a copy has other times."""
 
 _OUTCOME = re.compile(r"/round-\d+/outcomes/([^/]+)\.json$")
 
