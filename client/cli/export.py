@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stepsweep.client.cli.exit_code import ExitCode
+from stepsweep.client.cli.given import Given
 from stepsweep.client.cli.interrupts import signals_interrupt
 from stepsweep.client.cli.options import cloud_options, json_option, of_an_execution_too
 from stepsweep.client.clouds.cloud import Cloud
@@ -26,9 +27,10 @@ EXPORT_EXIT_CODES = (
 
 @click.command(epilog=EXPORT_EXIT_CODES)
 @click.argument("name")
-@click.option("--mlflow", "uri", metavar="URI", help="MLflow's tracking URI.")
+@click.option("--mlflow", "uri", type=Given(), metavar="URI", help="MLflow's tracking URI.")
 @click.option(
     "--experiment",
+    type=Given(),
     metavar="NAME",
     help="MLflow experiment; created if missing.  [default: stepsweep]",
 )
@@ -36,17 +38,17 @@ EXPORT_EXIT_CODES = (
     "--tensorboard",
     "folder",
     metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Given(click.Path(file_okay=False, path_type=Path)),
     help="Folder for TensorBoard's event files, below the sweep's name; created if missing.",
 )
 @click.option(
     "--wandb",
     "runs",
     metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Given(click.Path(file_okay=False, path_type=Path)),
     help="Folder for offline runs of Weights & Biases, below the sweep's name; created if missing.",
 )
-@click.option("--project", metavar="NAME", help="W&B project of the runs.  [default: stepsweep]")
+@click.option("--project", type=Given(), metavar="NAME", help="W&B project of the runs.  [default: stepsweep]")
 @cloud_options
 @json_option(
     "One JSON document on stdout: {sweep, written, unchanged, removed}, with {experiment, run_id} of MLflow, or the "
@@ -84,7 +86,7 @@ def export(
         return _to_wandb(name, runs, project, cloud, as_json=as_json)
     if folder is not None:
         return _to_tensorboard(name, folder, cloud, as_json=as_json)
-    return _to_mlflow(name, uri or "", experiment, cloud, as_json=as_json)
+    return _to_mlflow(name, str(uri), experiment, cloud, as_json=as_json)
 
 
 def _to_mlflow(name: str, uri: str, experiment: str | None, cloud: Cloud, *, as_json: bool) -> int:

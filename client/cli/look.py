@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stepsweep.client.cli.exit_code import ExitCode
+from stepsweep.client.cli.given import Given
 from stepsweep.client.cli.interrupts import signals_interrupt
 from stepsweep.client.cli.options import cloud_options, json_option, of_an_execution_too
 from stepsweep.client.clouds.cloud import Cloud
@@ -146,13 +147,13 @@ def logs(name: str, trial: tuple[str, ...], follow: bool, cloud: Cloud, as_json:
     "-o",
     "--output",
     "file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=Given(click.Path(dir_okay=False, path_type=Path)),
     metavar="FILE",
     help="The HTML file.  [default: NAME.html]",
 )
 @click.option(
     "--figures",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Given(click.Path(file_okay=False, path_type=Path)),
     metavar="DIR",
     help="Also write each figure to this folder, as PNG and SVG.",
 )
@@ -191,7 +192,7 @@ def report(name: str, file: Path | None, figures: Path | None, cloud: Cloud, as_
     "-o",
     "--output",
     "folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Given(click.Path(file_okay=False, path_type=Path)),
     metavar="DIR",
     help="The folder, created if missing.  [default: NAME]",
 )

@@ -197,6 +197,14 @@ def test_an_id_from_the_bucket_never_leads_out_of_the_folder(stack: Stack, tmp_p
         ),
         (["--tensorboard", "there", "--experiment", "mine"], "--experiment goes with --mlflow"),
         (["--tensorboard", "there", "--project", "mine"], "--project goes with --wandb"),
+        (
+            ["--mlflow", ""],
+            "Invalid value for '--mlflow': must be a URI, got an empty text; is a variable not set?",
+        ),
+        (
+            ["--wandb="],
+            "Invalid value for '--wandb': must be a DIR, got an empty text; is a variable not set?",
+        ),
     ],
 )
 def test_an_export_has_one_place_to_go(words: list[str], fault: str) -> None:
