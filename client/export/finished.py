@@ -29,7 +29,9 @@ class Finished:
         curves: the metrics of the trials that have any, by trial id.
         front: with several objectives the trials that no other trial beats. All of them: an output may have only some.
         note: what a person has written about it.
+        is_on_aws: whether its jobs cost anything.
         started_ms, ended_ms: when its latest plan was written, and when its last job ended.
+        ran_ms: when the first job of each trial began in it, and when the last one ended, by trial id.
     """
 
     spec: SweepSpec
@@ -39,8 +41,10 @@ class Finished:
     output: Output | None
     front: list[Row]
     note: str
+    is_on_aws: bool
     started_ms: int
     ended_ms: int
+    ran_ms: dict[str, tuple[int, int]]
 
     @property
     def front_lines(self) -> list[str]:
@@ -67,6 +71,26 @@ class Finished:
         names = [f"{VALUE}.{each.metric}" for each in self.spec.objectives]
         return dict(zip(names, result.by_objective, strict=True))
 
+    def times(self, trial_id: str) -> "Times":
+        """Returns when a trial was trained: one that had been trained before, as if it had begun with the sweep."""
+        curve = self.curves.get(trial_id)
+        started_ms, ended_ms = self.ran_ms.get(trial_id, (self.started_ms, self.started_ms))
+        epochs_ms = _ends_of_epochs(curve, started_ms) if curve else []
+        return Times(started_ms=started_ms, epochs_ms=epochs_ms, ended_ms=max([ended_ms, *epochs_ms]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """When a trial was trained, in milliseconds since 1970.
+
+    Attributes:
+        epochs_ms: the end of each epoch.
+    """
+
+    started_ms: int
+    epochs_ms: list[int]
+    ended_ms: int
+
 
 def read_finished(found: Found, name: str) -> Finished:
     """Reads a finished sweep.
@@ -82,7 +106,10 @@ def read_finished(found: Found, name: str) -> Finished:
         results = list(archive.records.latest_results(standing.spec))
         latest = archive.records.latest(name)
         started_ms = _milliseconds(latest.started_at.timestamp()) if latest else 0
-        attempts = [attempt for outcome in archive.outcomes(name).values() for attempt in attempts_of(outcome)]
+        ran_ms: dict[str, tuple[int, int]] = {}
+        for attempt in (each for outcome in archive.outcomes(name).values() for each in attempts_of(outcome)):
+            began, ended = ran_ms.get(attempt.trial_id, (attempt.started, attempt.stopped))
+            ran_ms[attempt.trial_id] = min(began, attempt.started), max(ended, attempt.stopped)
         return Finished(
             spec=standing.spec,
             results_at=str(home.resolve() if isinstance(home, Path) else home),
@@ -91,13 +118,15 @@ def read_finished(found: Found, name: str) -> Finished:
             output=standing.output,
             front=standing.front,
             note=archive.note(name).text,
+            is_on_aws=not isinstance(home, Path),
             started_ms=started_ms,
-            ended_ms=max((attempt.stopped for attempt in attempts), default=started_ms),
+            ended_ms=max((ended for _, ended in ran_ms.values()), default=started_ms),
+            ran_ms=ran_ms,
         )
 
 
-def ends_of_epochs(curve: Metrics, started_ms: int) -> list[int]:
-    """Returns the end of each epoch, as if the trial had started with the sweep, since a curve has no clock."""
+def _ends_of_epochs(curve: Metrics, started_ms: int) -> list[int]:
+    """Returns the end of each epoch by the column `seconds`, since a curve has no clock."""
     seconds = [max(0.0, each) if math.isfinite(each) else 0.0 for each in curve.columns.get("seconds", ())]
     return [started_ms + _milliseconds(at) for at in accumulate(seconds or [0.0] * curve.epochs)]
 

@@ -13,7 +13,7 @@ from stepsweep.bucket.records import Records
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.trial_files import Artifact
 from stepsweep.client.deployment import explained
-from stepsweep.client.export.finished import VALUE, Finished, ends_of_epochs
+from stepsweep.client.export.finished import VALUE, Finished
 from stepsweep.contract import ranking
 from stepsweep.contract.artifacts import kept
 from stepsweep.contract.described import number_of, verb
@@ -90,7 +90,8 @@ class Writer:
             numbers[f"trials.{result.outcome.status.value}"] += 1
         tags = {NOTE: f"No trial of the sweep {spec.name} succeeded."}
         if found.output:
-            numbers |= found.output.cost.to_json()
+            cost = found.output.cost
+            numbers |= cost.to_json() if found.is_on_aws else {"job_seconds": cost.job_seconds}
         if found.front:
             numbers[FRONT_SIZE] = len(found.front)
             tags = {NOTE: front_note(found.front_lines)}
@@ -160,23 +161,22 @@ class Writer:
     def _write(self, result: Result, tags: Mapping[str, str]) -> None:
         from mlflow.entities import Param
 
-        trial, started_ms = result.trial, self._found.started_ms
+        trial, times = result.trial, self._found.times(result.trial.trial_id)
         run = self._client.create_run(
-            self._experiment_id, start_time=started_ms, run_name=_run_name(trial), tags=dict(tags)
+            self._experiment_id, start_time=times.started_ms, run_name=_run_name(trial), tags=dict(tags)
         )
         run_id = str(run.info.run_id)
         for some in _batches(trial.options.items(), PARAMS_AT_ONCE):
             self._client.log_batch(run_id, params=[Param(name, as_word(value)) for name, value in some])
         curve = self._found.curves.get(trial.trial_id)
-        at_ms = ends_of_epochs(curve, started_ms) if curve else [started_ms]
-        points = _points(curve, at_ms) if curve else []
+        points = _points(curve, times.epochs_ms) if curve else []
         if result.value is not None and result.epoch is not None:
-            points += _summary(self._found.named_values(result), result.epoch, at_ms[-1])
+            points += _summary(self._found.named_values(result), result.epoch, times.ended_ms)
         for some_points in _batches(points, METRICS_AT_ONCE):
             self._client.log_batch(run_id, metrics=some_points)
         self._write_artifacts(run_id, trial)
         status = "FINISHED" if result.outcome.status is Status.SUCCEEDED else "FAILED"
-        self._client.set_terminated(run_id, status, end_time=at_ms[-1])
+        self._client.set_terminated(run_id, status, end_time=times.ended_ms)
 
     def _write_artifacts(self, run_id: str, trial: Trial) -> None:
         files = self._artifacts.get(trial.trial_id)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stepsweep.client.export.finished import VALUE, Finished, ends_of_epochs, read_finished
+from stepsweep.client.export.finished import VALUE, Finished, read_finished
 from stepsweep.client.export.folders import Written, write_runs
 from stepsweep.client.running.control import Found
 from stepsweep.contract.metrics import EPOCH
@@ -117,26 +117,25 @@ def _of_trial(result: Result, finished: Finished, hparams: Hparams) -> Iterator[
     from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2, summary_v2
     from tensorboard.plugins.text.summary_v2 import text_pb
 
-    trial, started_ms = result.trial, finished.started_ms
+    trial, times = result.trial, finished.times(result.trial.trial_id)
     yield _Event(
-        summary=summary_v2.hparams_pb(hparams, trial_id=trial.trial_id, start_time_secs=started_ms / 1000),
-        at_ms=started_ms,
+        summary=summary_v2.hparams_pb(hparams, trial_id=trial.trial_id, start_time_secs=times.started_ms / 1000),
+        at_ms=times.started_ms,
     )
     curve = finished.curves.get(trial.trial_id)
-    at_ms = ends_of_epochs(curve, started_ms) if curve else [started_ms]
     if curve:
         for name in curve.columns:
             for epoch, value in curve.measured(name) if name != EPOCH else ():
-                yield _Event(summary=_scalar(name, value), at_ms=at_ms[epoch - 1], step=epoch)
+                yield _Event(summary=_scalar(name, value), at_ms=times.epochs_ms[epoch - 1], step=epoch)
     if result.value is not None and result.epoch is not None:
         for name, value in finished.named_values(result).items():
-            yield _Event(summary=_scalar(name, value), at_ms=at_ms[-1], step=result.epoch)
+            yield _Event(summary=_scalar(name, value), at_ms=times.ended_ms, step=result.epoch)
     outcome = ": ".join(filter(None, (result.outcome.status.value, result.outcome.reason)))
-    yield _Event(summary=text_pb(OUTCOME, outcome), at_ms=at_ms[-1])
+    yield _Event(summary=text_pb(OUTCOME, outcome), at_ms=times.ended_ms)
     succeeded = result.outcome.status is Status.SUCCEEDED
     ended = plugin_data_pb2.HParamsPluginData(
         session_end_info=plugin_data_pb2.SessionEndInfo(
-            status=api_pb2.STATUS_SUCCESS if succeeded else api_pb2.STATUS_FAILURE, end_time_secs=at_ms[-1] / 1000
+            status=api_pb2.STATUS_SUCCESS if succeeded else api_pb2.STATUS_FAILURE, end_time_secs=times.ended_ms / 1000
         )
     )
     summary = Summary()  # TensorBoard's own function for this one needs TensorFlow
@@ -145,7 +144,7 @@ def _of_trial(result: Result, finished: Finished, hparams: Hparams) -> Iterator[
         metadata=metadata.create_summary_metadata(ended),
         tensor=metadata.NULL_TENSOR,
     )
-    yield _Event(summary=summary, at_ms=at_ms[-1])
+    yield _Event(summary=summary, at_ms=times.ended_ms)
 
 
 def _scalar(name: str, value: float) -> Any:
