@@ -1,5 +1,6 @@
 """Which artifacts are copied, of trials that leave more than anybody reads."""
 
+import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +23,9 @@ class Endless:
 
     def __init__(self) -> None:
         self.copied: list[str] = []
+
+    def get_object(self, **_: Any) -> dict[str, Any]:
+        return {"Body": io.BytesIO(b"epoch,loss\n1,0.5\n")}
 
     def get_paginator(self, _operation: str) -> "Endless":
         return self

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from stepsweep.contract import keys
 from tests.support.embedded import REPOSITORY
 from tests.support.kit import Kit
 from tests.support.trainer import BUCKET, environment, job_environment
@@ -281,14 +282,15 @@ for epoch in (1, 2, 3, 4):
     with mine.start(STEPSWEEP_ARTIFACTS_URI="s3://no-such-bucket/a/") as process:
         _, err = process.communicate(timeout=100)
     assert process.returncode == 75
-    assert "cannot write s3://no-such-bucket/a/" in err
+    assert "cannot write s3://no-such-bucket/a-" in err
     with pytest.raises(s3.exceptions.NoSuchKey):
         mine.metrics()
     with mine.start(STEPSWEEP_ARTIFACTS_URI=f"s3://{BUCKET}/trials/artifacts/files/") as process:
         process.communicate(timeout=100)
     assert process.returncode == 0
-    body = s3.get_object(Bucket=BUCKET, Key="trials/artifacts/files/model/weights.bin")["Body"].read()
-    assert body == b"weights"
+    csv = "\n".join([*mine.metrics(), ""])
+    prefix = keys.artifacts_of_metrics("trials/artifacts/files/", csv.encode())
+    assert s3.get_object(Bucket=BUCKET, Key=f"{prefix}model/weights.bin")["Body"].read() == b"weights"
     assert len(mine.metrics()) == 5
 
 

@@ -13,6 +13,11 @@ from typing import Any
 
 import pytest
 
+from stepsweep.bucket.artifacts import keep
+from stepsweep.bucket.stores import S3Store
+from stepsweep.bucket.trial_files import TrialFiles
+from stepsweep.contract import keys
+from stepsweep.contract.trial import Trial
 from stepsweep.trial import attempt, median, places
 from stepsweep.trial.checkpoint import Checkpoint
 from tests.support.kit import Kit
@@ -414,8 +419,8 @@ class TestInAJob:
         assert not folder.exists()
 
     def test_artifacts_go_to_s3_and_what_is_left_out_is_told(self, kit: Kit, job: dict[str, str], s3: Any) -> None:
-        uri = f"s3://{BUCKET}/trials/artifacts/"
-        job["STEPSWEEP_ARTIFACTS_URI"] = uri
+        job["STEPSWEEP_ARTIFACTS_URI"] = f"s3://{BUCKET}/trials/artifacts/"
+        uri = keys.artifacts_of_metrics(job["STEPSWEEP_ARTIFACTS_URI"], b"epoch,loss\n1,1.0\n")
         for names, count in ((["a/b.txt"], "1 artifact"), (["c.txt", "d.txt"], "2 artifacts")):
             script = "".join(f"mkdir -p $(dirname {name}); echo -n {name} > {name}; " for name in names)
             patterns = json.dumps([*names, "none.txt"])
@@ -426,7 +431,28 @@ class TestInAJob:
                 "stepsweep-trial: artifacts: none.txt: the script left no such file in its working folder\n"
             )
             for name in names:
-                assert s3.get_object(Bucket=BUCKET, Key=f"trials/artifacts/{name}")["Body"].read() == name.encode()
+                key = uri.removeprefix(f"s3://{BUCKET}/") + name
+                assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == name.encode()
+
+    def test_of_two_attempts_at_once_the_files_that_count_are_of_the_one_whose_metrics_do(
+        self, kit: Kit, job: dict[str, str], s3: Any
+    ) -> None:
+        """As in two sweeps of the same trial. The later one replaced the model, and the metrics stayed."""
+        trial = Trial(trial_id=kit.folder.name, params={}, options={}, epochs=2)
+        job["STEPSWEEP_ARTIFACTS_URI"] = keys.uri(BUCKET, trial.new_artifacts)
+        for loss in (0.25, 0.5):
+            ended = kit(*sh(f"echo loss={loss}; echo -n {loss} > {{artifacts_dir}}/model"), **job)
+            assert ended.returncode == 0, ended.stderr
+        files = TrialFiles(S3Store(BUCKET, s3))
+        metrics = files.metrics(trial)
+        assert metrics is not None
+        (model,) = files.artifacts(trial)
+        keep(S3Store(BUCKET, s3), [trial])
+        (kept,) = files.artifacts(trial)
+        assert (model.is_kept, kept.is_kept) == (False, True)
+        for each in (model, kept):
+            body = s3.get_object(Bucket=BUCKET, Key=each.key)["Body"].read()
+            assert float(body) == metrics.columns["loss"][0] == 0.25
 
     def test_an_attempt_goes_on_with_the_files_and_the_metrics_of_the_one_before(
         self, kit: Kit, job: dict[str, str], s3: Any
@@ -555,7 +581,7 @@ class TestInAJob:
         uri = "s3://no-such-bucket/a/"
         ended = kit(*sh("echo 1 > {artifacts_dir}/f; echo loss=1"), **job, STEPSWEEP_ARTIFACTS_URI=uri)
         assert ended.returncode == 75
-        assert ended.stderr.startswith(f"stepsweep-trial: cannot write {uri}: ")
+        assert ended.stderr.startswith(f"stepsweep-trial: cannot write {uri[:-1]}-")
         assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET, Prefix=f"trials/{kit.folder.name}/")
 
     @pytest.mark.parametrize("at", ["finish", "upload", "write_once"], ids=["checkpoint", "artifacts", "metrics"])

@@ -1,9 +1,12 @@
-"""Keeps artifacts: copies them to where no rule of the bucket deletes them."""
+"""Finds the artifacts that trials left, and copies those that stay to where no rule of the bucket deletes them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from stepsweep.bucket.s3 import Bucket, for_all
+from stepsweep.bucket.s3 import Bucket, Readable, for_all
+from stepsweep.contract import keys
+from stepsweep.contract.metrics import MAX_BYTES
 from stepsweep.contract.trial import Trial
 
 MAX_FILES = 1_000
@@ -26,6 +29,20 @@ class KeptFiles:
     is_partial: bool
 
 
+def left(bucket: Readable, trial: Trial, sizes: Callable[[str], dict[str, int]]) -> tuple[str, dict[str, int]]:
+    """Returns what the attempt left whose metrics count: the prefix, and the bytes of each file by its name.
+
+    A container that is no trial kit may leave its files without their digest.
+
+    Args:
+        sizes: returns the files below a prefix.
+    """
+    metrics = bucket.get(trial.metrics_key, at_most=MAX_BYTES + 1)
+    own = keys.artifacts_of_metrics(trial.new_artifacts, metrics or b"")
+    found = sizes(own) if metrics else {}
+    return (own, found) if found else (trial.new_artifacts, sizes(trial.new_artifacts))
+
+
 def keep(bucket: Bucket, trials: Sequence[Trial]) -> list[KeptFiles]:
     """Copies the artifacts of trials that ended, and returns what is kept of each.
 
@@ -35,22 +52,23 @@ def keep(bucket: Bucket, trials: Sequence[Trial]) -> list[KeptFiles]:
         trials: the most important first. If there are too many files, those of the last ones are not copied.
     """
     kept = for_all(lambda trial: bucket.sizes(trial.kept_artifacts, at_most=MAX_FILES), trials)
-    new = for_all(lambda trial: bucket.sizes(trial.new_artifacts, at_most=MAX_FILES + 1), trials)
+    bounded = partial(bucket.sizes, at_most=MAX_FILES + 1)
+    new = for_all(lambda trial: left(bucket, trial, bounded), trials)
     missing = [
         (number, name, size)
-        for number, (there, left) in enumerate(zip(kept, new, strict=True))
-        for name, size in list(left.items())[:MAX_FILES]
+        for number, (there, (_, files)) in enumerate(zip(kept, new, strict=True))
+        for name, size in list(files.items())[:MAX_FILES]
         if name not in there
     ]
-    partial = {number for number, left in enumerate(new) if len(left) > MAX_FILES}
-    partial |= {number for number, _, _ in missing[MAX_COPIES:]}
+    cut = {number for number, (_, files) in enumerate(new) if len(files) > MAX_FILES}
+    cut |= {number for number, _, _ in missing[MAX_COPIES:]}
 
     def copy(number: int, name: str, size: int) -> bool:
-        trial = trials[number]
-        return bucket.copy(trial.new_artifacts + name, trial.kept_artifacts + name, size=size)
+        prefix, _ = new[number]
+        return bucket.copy(prefix + name, trials[number].kept_artifacts + name, size=size)
 
     copied = for_all(lambda each: copy(*each), missing[:MAX_COPIES])
     for (number, name, size), is_there in zip(missing, copied, strict=False):
         if is_there:  # and was not deleted by the bucket's rule just now
             kept[number][name] = size
-    return [KeptFiles(sizes=sizes, is_partial=number in partial) for number, sizes in enumerate(kept)]
+    return [KeptFiles(sizes=sizes, is_partial=number in cut) for number, sizes in enumerate(kept)]

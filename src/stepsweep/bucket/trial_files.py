@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stepsweep.bucket.artifacts import left
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.stores import Store
 from stepsweep.contract import keys
@@ -70,8 +71,10 @@ class TrialFiles:
     def artifacts(self, trial: Trial) -> list[Artifact]:
         """Returns a trial's artifacts, sorted by name: the kept ones, and those that are not kept."""
         found: dict[str, Artifact] = {}
-        for prefix, is_kept in ((trial.new_artifacts, False), (trial.kept_artifacts, True)):
-            for name, size in self._store.sizes(prefix).items():
+        new = left(self._store, trial, self._store.sizes)
+        kept = trial.kept_artifacts, self._store.sizes(trial.kept_artifacts)
+        for (prefix, sizes), is_kept in ((new, False), (kept, True)):
+            for name, size in sizes.items():
                 found[name] = Artifact(name=name, key=prefix + name, bytes=size, is_kept=is_kept)
         return [found[name] for name in sorted(found)]
 

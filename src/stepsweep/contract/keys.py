@@ -4,6 +4,7 @@ Keys contain only two texts that a person chose: the sweep's name and the slug i
 `contract.trial` limit both to letters, digits, `-` and `_`.
 """
 
+from hashlib import sha256
 from urllib.parse import quote
 
 # Environment of a Batch job. The first two tell any trainer, ours or a user's, where to write.
@@ -15,7 +16,7 @@ CHECKPOINT_URI = "STEPSWEEP_CHECKPOINT_URI"
 While it trains, it may also write its metrics so far to `live.csv` there, for live progress."""
 ARTIFACTS_URI = "STEPSWEEP_ARTIFACTS_URI"
 """Where a trial leaves files for people, such as its model, before its CSV:
-`s3://bucket/artifacts/new/<trial_id>/e<epochs>/`."""
+`s3://bucket/artifacts/new/<trial_id>/e<epochs>/`, or better in `artifacts_of_metrics` of it."""
 ARTIFACTS = "STEPSWEEP_ARTIFACTS"
 """JSON list of patterns: the files of its working folder that are artifacts too."""
 DATA_DIR = "STEPSWEEP_DATA_DIR"
@@ -199,6 +200,18 @@ def checkpoint_key(trial_id: str) -> str:
 
 def new_artifacts_prefix(trial_id: str, epochs: int) -> str:
     return f"{NEW_ARTIFACTS}{trial_id}/e{epochs}/"
+
+
+def artifacts_of_metrics(prefix: str, metrics: bytes) -> str:
+    """Returns where an attempt leaves its artifacts that will write these metrics.
+
+    Two sweeps may train the same trial at once. The metrics of the first one to finish count, and so must its files.
+    The trial kit has this once more.
+
+    Args:
+        prefix: of the trial's artifacts, `new_artifacts_prefix` or a URI that ends in it.
+    """
+    return f"{prefix.removesuffix('/')}-{sha256(metrics).hexdigest()[:20]}/"
 
 
 def kept_artifacts_prefix(trial_id: str, epochs: int) -> str:

@@ -105,7 +105,7 @@ class Trial:
 
     @property
     def new_artifacts(self) -> str:
-        """The prefix below which it leaves its artifacts."""
+        """The prefix of its artifacts; the trial kit adds what tells them from those of another attempt."""
         return keys.new_artifacts_prefix(self.trial_id, self.epochs)
 
     @property

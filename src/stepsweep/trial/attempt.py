@@ -107,7 +107,9 @@ def train(
         print("stepsweep-trial: the last lines of the output were:", *last_lines, sep="\n  ", file=sys.stderr)
         print(f"stepsweep-trial: {error}", file=sys.stderr)
         return NO_METRICS
+    csv = to_csv(found)
     if artifacts_uri:
+        artifacts_uri = places.artifacts_of(artifacts_uri, csv)
         files, left_out = artifacts.found()
         for line in left_out:
             print(f"stepsweep-trial: artifacts: {line}", file=sys.stderr)
@@ -120,7 +122,7 @@ def train(
     if metrics_uri is None:
         _show_table(found)
         return FINISHED
-    return _write(metrics_uri, found)
+    return _write(metrics_uri, csv)
 
 
 def _run(
@@ -186,9 +188,9 @@ def _params(options: dict[str, Any]) -> dict[str, str]:
     return {names.PARAMS: json.dumps(options)}
 
 
-def _write(uri: str, rows: list[dict[str, float]]) -> int:
+def _write(uri: str, csv: bytes) -> int:
     try:
-        print(f"stepsweep-trial: {places.write_once(uri, to_csv(rows))}")
+        print(f"stepsweep-trial: {places.write_once(uri, csv)}")
     except Exception as error:  # noqa: BLE001  botocore's errors have no common root that is importable without it
         print(f"stepsweep-trial: cannot write {uri}: {error}", file=sys.stderr)
         return NO_METRICS

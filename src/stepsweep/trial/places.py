@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,6 +38,14 @@ def write_once(uri: str, data: bytes) -> str:
         else:
             break
     return f"wrote {uri}"
+
+
+def artifacts_of(prefix: str, metrics: bytes) -> str:
+    """Returns where the artifacts of an attempt go that will write these metrics.
+
+    Another attempt may train the same trial at once, in another sweep. `stepsweep.contract.keys` has the same.
+    """
+    return f"{prefix[:-1]}-{hashlib.sha256(metrics).hexdigest()[:20]}/"
 
 
 def upload(files: Mapping[str, Path], prefix: str) -> None:
