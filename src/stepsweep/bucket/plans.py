@@ -19,7 +19,7 @@ class Plan:
         recorded_before: those of `to_run` that have an outcome of an earlier execution, which does not count.
         execution: name of the execution that planned it.
         trainer_version: identifies the code that the trials run.
-        left: number of trials that the search has not planned yet, and plans unless a rule ends it.
+        has_ended: whether a rule has ended the search, so that it begins nothing else.
     """
 
     spec: SweepSpec
@@ -29,12 +29,12 @@ class Plan:
     recorded_before: frozenset[str]
     execution: str
     trainer_version: str
-    left: int = 0
+    has_ended: bool = False
 
     @property
     def in_all(self) -> int:
         """How many trials the search tries, unless a rule ends it."""
-        return len(self.trials) + self.left
+        return len(self.trials) if self.has_ended else self.spec.number_of_params * self.spec.trials_each
 
     @property
     def planned(self) -> list[Trial]:
@@ -62,5 +62,5 @@ def plan_of_state(state: SearchState) -> Plan:
         to_run=frozenset(to_run),
         recorded_before=frozenset(to_run),
         execution=state.began.execution,
-        left=0 if state.ended_by else state.left * state.spec.trials_each,
+        has_ended=bool(state.ended_by),
     )

@@ -133,7 +133,6 @@ class Records:
             recorded_before=frozenset(planned.recorded_before),
             execution=planned.execution,
             trainer_version=planned.trainer_version,
-            left=spec.number_of_params * spec.trials_each - len(planned.trials),
         )
         self._last = plan
         return plan

@@ -22,9 +22,10 @@ class Ending:
         trial_id: of the first trial, which represents them in the leaderboard.
         value: the mean of their values; None unless all succeeded.
         jobs: the keys of their outcomes; empty if they needed no job on this rung, since they had stopped early.
+        round_number: of a search in rounds, after how many rounds it was planned.
         promoted: whether they went on to the next rung.
         started: when the first of their jobs began, in milliseconds since 1970 by Batch's clock; None without a job.
-        ended: when the last of them stopped.
+        ended: when the last of them stopped; without a job, when all that it followed from had ended, if anything.
         seconds: how long their jobs ran.
     """
 
@@ -33,6 +34,7 @@ class Ending:
     rung: int
     value: float | None
     jobs: tuple[str, ...] = ()
+    round_number: int = 0
     promoted: bool = False
     started: int | None = None
     ended: int | None = None
@@ -49,7 +51,7 @@ def of_rounds(spec: SweepSpec, rounds: Sequence[Sequence[Result]], climbed: Mapp
     reached: dict[Key, int] = {}
     known: set[str] = set()
     found = []
-    for results in rounds:
+    for number, results in enumerate(rounds):
         for group in grouped(results):
             key = key_of(group.params)
             if len(group.results) < spec.trials_each or group.rung <= reached.get(key, -1):
@@ -64,6 +66,7 @@ def of_rounds(spec: SweepSpec, rounds: Sequence[Sequence[Result]], climbed: Mapp
                     rung=group.rung,
                     value=group.value,
                     jobs=tuple(job for job in jobs if job not in known),
+                    round_number=number,
                     promoted=climbed.get(key, 0) > group.rung,
                 )
             )
@@ -92,17 +95,27 @@ def of_state(state: SearchState) -> list[Ending]:
 
 
 def timed(endings: Sequence[Ending], outcomes: Mapping[str, JobOutcome]) -> list[Ending]:
-    """Returns the endings with the times of their jobs, in the order of their ends; those without a job come first.
+    """Returns the endings with the times of their jobs, in the order of their ends.
+
+    One without a job is where it was known: after the rounds before its own and its rungs below, or first of all.
 
     Args:
+        endings: of a round behind those of the rounds before, and of a rung behind that of the rungs below.
         outcomes: by key.
     """
     found = []
+    latest: dict[int, int] = {}
+    of_trial: dict[str, int] = {}
     for ending in endings:
         there = [outcomes[key] for key in ending.jobs if key in outcomes]
         attempts = [attempt for outcome in there for attempt in attempts_of(outcome)]
         started = min((attempt.started for attempt in attempts), default=None)
-        ended = max((attempt.stopped for attempt in attempts), default=None)
+        before = [ended for number, ended in latest.items() if number < ending.round_number]
+        before += [of_trial[ending.trial_id]] if ending.trial_id in of_trial else []
+        ended = max((attempt.stopped for attempt in attempts), default=max(before, default=None))
+        if ended is not None:
+            latest[ending.round_number] = max(ended, latest.get(ending.round_number, 0))
+            of_trial[ending.trial_id] = ended
         seconds = spent_seconds(there)
         found.append(replace(ending, started=started, ended=ended, seconds=seconds))
     return sorted(found, key=lambda each: (each.ended or 0, each.rung))
