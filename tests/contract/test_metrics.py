@@ -107,6 +107,13 @@ class TestRules:
             f'line 3: val_loss is "{cell}", which is too large for a number'
         )
 
+    @pytest.mark.parametrize("cell", ["1e-400", "-0.01e-999", f"0.{9 * '0'}1e-320"])
+    def test_a_number_that_does_not_fit_is_not_taken_for_0(self, cell: str) -> None:
+        assert fault_of(VALID.replace(b"0.4", cell.encode())) == (
+            f'line 3: val_loss is "{cell}", which is too small for a number; write 0'
+        )
+        assert parse_csv(VALID.replace(b"0.4", b"0.00e-400"), max_epochs=2).columns["val_loss"][1] == 0
+
     @pytest.mark.parametrize("cell", ["nan", "NaN", "-nan", "inf", "-inf", "Inf"])
     def test_a_value_that_is_not_finite_is_that_epochs(self, cell: str) -> None:
         metrics = parse_csv(VALID.replace(b"0.4", cell.encode()), max_epochs=2)

@@ -66,6 +66,10 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe")
     with pytest.raises(NoMetrics, match=rf"^--metrics-file {tmp_path}/bytes\.csv: cannot be read: 'utf-8'"):
         metrics_file.collect(tmp_path / "bytes.csv", Collector())
-    assert rows(tmp_path / "text.json", "no metrics, loss=0.5\n") == []
+    for name, text in (("text.json", "no metrics, loss=0.5\n"), ("m.txt", "epoch,loss\n1,0.5\n"), ("empty.jsonl", "")):
+        with pytest.raises(
+            NoMetrics, match=rf"{name}: has no JSON object; the name of a CSV must end in \.csv, or in \.tsv"
+        ):
+            rows(tmp_path / name, text)
     with pytest.raises(NoMetrics, match=r"deep\.json: '\{\"loss\":.* is no whole JSON object; write each whole"):
         rows(tmp_path / "deep.json", 5_000 * '{"loss":')

@@ -157,3 +157,65 @@ MANY = "for the 2 names 'epoch,val_loss'; write a cell for each name, empty if i
 def test_a_row_of_a_csv_that_is_unsure_is_refused(kit: Kit, rows: str, why: str) -> None:
     _, said = shown(kit, "epoch,val_loss\n" + rows, file="m.csv")
     assert said.splitlines()[-1].startswith(f"stepsweep-trial: --metrics-file m.csv: {why}")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("m.tsv", "epoch\tloss\n1\t0.5\n2\t0.25\n"),
+        ("m.CSV", "epoch,loss\n1,0.5\n2,0.25\n"),
+        ("m.csv", "# by me, today\nepoch,loss\n1,0.5\n2,0.25\n"),
+        ("m.csv", "# epoch,loss\n1.0,0.5\n2.0,0.25\n"),
+        ("m.jsonl", '{"epoch": 1, "loss": 0.5}\n{"epoch": 2, "loss": 0.25}'),
+        ("m.json", '{\n  "epoch": 1,\n  "loss": 0.5\n}\n{\n  "epoch": 2,\n  "loss": 0.25\n}'),
+        ("m.txt", "{'epoch': 1, 'loss': 0.5}\n{'epoch': 2, 'loss': 0.25}\n"),
+    ],
+)
+def test_a_file_is_read_as_its_name_says(kit: Kit, name: str, text: str) -> None:
+    assert shown(kit, text, file=name)[0] == [["loss"], ["0.5"], ["0.25"]]
+
+
+@pytest.mark.parametrize("file", ["", "m.jsonl"])
+def test_nested_json_has_the_names_of_its_fields(kit: Kit, file: str) -> None:
+    lines = '{"epoch": 1, "val": {"loss": 0.5}}\n{"epoch": 2, "val": {"loss": 0.25}}\n'
+    assert shown(kit, lines, file=file)[0] == [["val/loss"], ["0.5"], ["0.25"]]
+
+
+@pytest.mark.parametrize(
+    ("output", "file", "why"),
+    [
+        (
+            "epoch 1 loss=1e-400\n",
+            "",
+            "1e-400 is too small for a number; write 0; it was printed in 'epoch 1 loss=1e-400'",
+        ),
+        ('{"loss": 0.5}\n{"loss": 1e-400}\n', "", "loss is '1e-400' in one line, and a number in others; "),
+        ("loss\n0.5\n-1e-400\n", "m.csv", "--metrics-file m.csv: line 3: loss is '-1e-400', which is no number; "),
+    ],
+)
+def test_a_number_that_is_too_small_is_not_taken_for_0(kit: Kit, output: str, file: str, why: str) -> None:
+    _, said = shown(kit, output, file=file)
+    assert said.splitlines()[-1].startswith(f"stepsweep-trial: {why}")
+    assert shown(kit, output.replace("1e", "0e"), file=file)[0][-1] in (["-0"], ["0"])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "whole"),
+    [
+        (r"loss=loss:? -?([0-9.]+)", "-1e-05"),
+        (r"loss=([0-9]+)", "-1e-05"),
+        (r"loss=(\d)e", ""),
+        (r"loss=loss (\S+)", ""),
+    ],
+)
+def test_a_pattern_that_finds_a_part_of_a_number_is_refused(kit: Kit, pattern: str, whole: str) -> None:
+    table, said = shown(kit, "loss -1e-05\n", "--metric", pattern)
+    if whole:
+        assert said.endswith(f"stepsweep-trial: --metric loss: its group matched '1' of {whole}; write (\\S+) for it\n")
+    else:
+        assert table == [["loss"], ["1" if "e" in pattern[5:] else "-1e-05"]]
+
+
+def test_a_script_that_printed_nothing_has_no_last_lines(kit: Kit) -> None:
+    _, said = shown(kit, "")
+    assert said.startswith("stepsweep-trial: the script printed nothing\nstepsweep-trial: found no metrics; looked")

@@ -26,6 +26,7 @@ MAX_BYTES = 16 * 2**20
 
 # Stricter than float(), which accepts `1_000`, `infinity` and non-ASCII digits.
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
+_SOME_DIGIT = re.compile(r"[^1-9eE]*[1-9]")
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf)", re.ASCII | re.IGNORECASE)
 
 
@@ -118,9 +119,12 @@ def _check_header(header: Sequence[str]) -> None:
 
 def _number(cell: str, *, line: int, column: str) -> float:
     if len(cell) <= 64 and _NUMBER.fullmatch(cell):
-        if math.isfinite(value := float(cell)):
-            return value
-        raise InvalidMetrics(f"line {line}: {column} is {shown(cell)}, which is too large for a number")
+        value = float(cell)
+        if not math.isfinite(value):
+            raise InvalidMetrics(f"line {line}: {column} is {shown(cell)}, which is too large for a number")
+        if not value and _SOME_DIGIT.match(cell):
+            raise InvalidMetrics(f"line {line}: {column} is {shown(cell)}, which is too small for a number; write 0")
+        return value
     if column != EPOCH and not cell:
         return math.nan
     if column == EPOCH or not _NOT_FINITE.fullmatch(cell):

@@ -104,7 +104,8 @@ def train(
             print(f"stepsweep-trial: {line}", file=sys.stderr)
         _check(found, command.epochs, metrics)
     except NoMetrics as error:
-        print("stepsweep-trial: the last lines of the output were:", *last_lines, sep="\n  ", file=sys.stderr)
+        what = "the last lines of the output were:" if last_lines else "the script printed nothing"
+        print(f"stepsweep-trial: {what}", *last_lines, sep="\n  ", file=sys.stderr)
         print(f"stepsweep-trial: {error}", file=sys.stderr)
         return NO_METRICS
     csv = to_csv(found)

@@ -6,7 +6,17 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-_DECODER = json.JSONDecoder()
+from stepsweep.trial.numbers import read
+
+
+def _number(text: str) -> float | str:
+    try:
+        return read(text)
+    except ValueError:  # which is then a text in the place of a number
+        return text
+
+
+_DECODER = json.JSONDecoder(parse_float=_number)
 _BETWEEN = re.compile(r"[\s,]*")
 
 
@@ -23,6 +33,14 @@ def in_line(line: str) -> list[dict[str, object]]:
         found.append(decoded[0])
         at = _next(line, decoded[1])
     return found
+
+
+def whole(text: str) -> object:
+    """Returns what a text is as one document of JSON; None if it is none."""
+    try:
+        return _DECODER.decode(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def in_text(text: str) -> Iterator[dict[str, object] | str]:

@@ -43,21 +43,23 @@ def collect(path: Path, collector: Collector, *, is_over: bool = True) -> None:
 
 def _rows_of(text: str, *, is_over: bool) -> Iterator[Mapping[str, object] | str]:
     """Yields the rows of a file of JSON; a line that Python wrote of a dict is read as one that it prints."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        document = None
+    document = documents.whole(text)
     if isinstance(document, dict):
         document = document["log_history"] if isinstance(document.get("log_history"), list) else _history(document)
     if isinstance(document, list):
         yield from (row for row in document if isinstance(row, dict))
         return
+    row: Mapping[str, object] | str | None = None
     for row in documents.in_text(text):
         if isinstance(row, str) and not (row.rstrip(", \r").endswith("}") and row.count("{") == row.count("}")):
             if not is_over:  # it may be about to write the rest
                 return
             raise ValueError(f"{row[:80]!r} is no whole JSON object; write each whole, as json.dumps does")
         yield row
+    if row is None:
+        raise ValueError(
+            "has no JSON object; the name of a CSV must end in .csv, or in .tsv with tabs between the cells"
+        )
 
 
 def _history(document: Mapping[str, Any]) -> list[dict[str, Any]]:

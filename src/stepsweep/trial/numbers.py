@@ -7,16 +7,28 @@ import re
 NOT_FINITE = r"(?:nan|inf(?:inity)?|∞|1\.#[a-z]+\d*)"
 """As Python, C, Java and JavaScript, .NET, and Microsoft's C of old write them; in any case."""
 _FOREIGN = re.compile(r"([+-]?)(?:(∞|1\.#inf\d*)|1\.#[a-z]+\d*)", re.ASCII | re.IGNORECASE)
+_TOO_SMALL = re.compile(r"[^1-9eE]*[1-9]")
+_LONGEST = 40
+_BEFORE = re.compile(r"(?<![\w.-])-$|(?<!\w)-?\d*\.?\d+\.?$", re.ASCII)
+_BEHIND = re.compile(r"\.?\d[\d.]*(?:[eE][+-]?\d+)?|[eE][+-]?\d+", re.ASCII)
+"""What of a number stands before and behind a part of it."""
 NOT_MEASURED = frozenset({"", "-", "--", "na", "n/a", "#n/a", "<na>", "none", "null", "nil"})
 """What stands in the place of a number that there is not, in small letters."""
 
 
 def read(text: str) -> float:
-    """Returns the number that a text is. Raises ValueError if it is none."""
+    """Returns the number that a text is.
+
+    Raises:
+        ValueError: it is none, or one that would be read as 0 and is not.
+    """
     foreign = _FOREIGN.fullmatch(text)
     if foreign:
         return float(foreign[1] + ("inf" if foreign[2] else "nan"))
-    return float(text)
+    number = float(text)
+    if not number and _TOO_SMALL.match(text):
+        raise ValueError(f"{text} is too small for a number; write 0")
+    return number
 
 
 def read_any(value: object) -> float | None:
@@ -29,3 +41,9 @@ def read_any(value: object) -> float | None:
         return read(value.strip())
     except ValueError:
         return None
+
+
+def around(text: str, start: int, end: int) -> str:
+    """Returns the number that a part of a text belongs to, such as `-1e-05` of its `1`; the part itself if to none."""
+    before, behind = _BEFORE.search(text[max(0, start - _LONGEST) : start]), _BEHIND.match(text, end)
+    return (before[0] if before else "") + text[start:end] + (behind[0] if behind else "")

@@ -98,7 +98,7 @@ def _patterns(texts: Sequence[str]) -> dict[str, re.Pattern[str]]:
     for text in texts:
         name, equals, pattern = text.partition("=")
         if not equals or not name or valid_name(name) != name or name == EPOCH:
-            faults.append(f"--metric {text!r}: must be NAME=REGEX, as in val_loss=loss ([0-9.]+)")
+            faults.append(f"--metric {text!r}: must be NAME=REGEX, as in val_loss=loss (\\S+)")
             continue
         try:
             patterns[name] = _pattern(f"--metric {name}", pattern)

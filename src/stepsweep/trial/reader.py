@@ -131,22 +131,31 @@ class Reader:
             found = []
             for name, pattern in self._named.items():
                 for match in pattern.finditer(text):
-                    number = match.group("value" if "value" in pattern.groupindex else 1)
+                    group = "value" if "value" in pattern.groupindex else 1
+                    number, whole = match.group(group), numbers.around(text, *match.span(group))
                     try:
-                        found.append(Found(name, name, numbers.read(number)))
+                        value = numbers.read(number)
                     except (TypeError, ValueError):
                         raise NoMetrics(f"--metric {name}: its group matched {number!r}, not a number") from None
+                    if whole != number and match.end() == match.end(group):
+                        raise NoMetrics(
+                            f"--metric {name}: its group matched {number!r} of {whole}; write (\\S+) for it"
+                        )
+                    found.append(Found(name, name, value))
             return found, {}
         if document is not None:
             found = [
-                Found(line.valid_name(name), name, value)
+                Found(line.valid_name(name), name, read)
                 for name, cell in document.items()
-                if (value := numbers.read_any(cell)) is not None
+                if (read := numbers.read_any(cell)) is not None
                 and name.lower() not in line.NOT_METRICS
                 and line.valid_name(name)[:1].isalpha()  # the index that pandas writes has no name
             ]
             return found, {}
-        return line.metrics_in(text)
+        try:
+            return line.metrics_in(text)
+        except ValueError as error:
+            raise NoMetrics(f"{error}; it was printed in {text.strip()[:120]!r}") from None
 
 
 def _texts(document: Mapping[str, object]) -> dict[str, str]:
