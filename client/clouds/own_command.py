@@ -2,12 +2,13 @@
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.trainers import remembered
 from stepsweep.client.running.control import Found
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 from stepsweep.trainer_script import script_of
 from stepsweep.trial import options
@@ -29,7 +30,7 @@ def entrypoint_of(cloud: Cloud, found: Found, sweep: str) -> Sequence[str]:
     return script.entrypoint if script else ()
 
 
-def own_command(trial: Trial, entrypoint: Sequence[str]) -> list[str]:
+def own_command(spec: SweepSpec, trial: Trial, entrypoint: Sequence[str]) -> list[str]:
     """Returns the command line, each option with its value as one text; empty if no script has options of its own."""
     if "--" not in entrypoint:
         return []
@@ -39,11 +40,11 @@ def own_command(trial: Trial, entrypoint: Sequence[str]) -> list[str]:
         command = read([*template, *trial.command()], options.dialect(asked), HELD, frozenset(trial.texts))
     except (WrongCommand, SystemExit):  # of another version
         return []
-    return list(_grouped(command, str(asked.into)))
+    return list(_grouped(spec.environment, command, str(asked.into)))
 
 
-def _grouped(command: Command, file: str) -> Iterator[str]:
-    yield from (f"{name}={shlex.quote(value)}" for name, value in command.environment.items())
+def _grouped(environment: Mapping[str, str], command: Command, file: str) -> Iterator[str]:
+    yield from (f"{name}={shlex.quote(value)}" for name, value in {**environment, **command.environment}.items())
     words: list[str] = []
     for word in command.argv:
         if word.startswith("--") and words:

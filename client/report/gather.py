@@ -66,7 +66,7 @@ def gathered(cloud: Cloud, found: Found, name: str) -> Gathered:
         trainer=_trainer(cloud, name),
         note=archive.note(name),
         hint=hint_of(cloud, name, standing.rows),
-        winner_command=own_command(winner, entrypoint_of(cloud, found, name)) if winner else (),
+        winner_command=own_command(standing.spec, winner, entrypoint_of(cloud, found, name)) if winner else (),
     )
 
 

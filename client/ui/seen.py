@@ -140,7 +140,7 @@ class Moments:
         if best is None or plan is None or best.trial_id not in plan.trials:
             return report
         entrypoint = entrypoint_of(self._cloud, found, self._name)
-        return replace(report, winner_command=own_command(plan.trials[best.trial_id], entrypoint))
+        return replace(report, winner_command=own_command(report.standing.spec, plan.trials[best.trial_id], entrypoint))
 
     def _gathered(
         self,

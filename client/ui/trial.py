@@ -81,7 +81,7 @@ class TrialWatch:
         if plan is None or trial_id not in plan.trials:
             raise InvalidInput([f"the sweep {name} has no trial {shown(trial_id)}"])
         self._plan: Plan = plan
-        self.command = own_command(plan.trials[trial_id], entrypoint_of(source.cloud, found, name))
+        self.command = own_command(self.spec, plan.trials[trial_id], entrypoint_of(source.cloud, found, name))
         self._log: Log = log_of(source.cloud, found, plan, trial_id)
 
     def look(self) -> TrialSeen:

@@ -318,7 +318,7 @@ def test_the_winner_has_the_command_under_the_script_s_own_names_too(
     words = ["stepsweep-trial", "--style=name=value", "--no-seed", "--", "python", "train.py", "{args}"]
     script = Script(folder=tmp_path, entrypoint=tuple(words)).written(tmp_path / "scripts")
     winner = "python train.py lr=0.1 epochs=3 Copy lr=0.1{} 0.9 val_accuracy"
-    several: dict[str, Any] = {"repeats": 2}
+    several: dict[str, Any] = {"repeats": 2, "environment": {"WHO": "it's me"}}
     for name, more, said in (("one", {}, ""), ("two", several, " ; the command is that of the first of its 2 trials")):
         for trial in recorded.planned(name, {"lr": [0.1]}, **more):
             recorded.succeeded(name, trial, {**CURVE, "val_accuracy": [0.5, 0.9, 0.6]})
@@ -327,6 +327,7 @@ def test_the_winner_has_the_command_under_the_script_s_own_names_too(
         assert "Winner --lr 0.1 Copy 0.9" in unknown
         trainers.remember(recorded.directory, name, script, container=False)
         site = site_of(recorded, {})
+        winner = f"WHO='it'\"'\"'s me' {winner}" if more else winner
         for path in (f"/sweeps/{name}", f"/sweeps/{name}/report"):
             assert winner.format(said) in Document(site.get(path).body).text, path
 
