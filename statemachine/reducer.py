@@ -18,7 +18,7 @@ from stepsweep.bucket.latest import other_execution
 from stepsweep.bucket.outcomes import Outcomes, Unreadable
 from stepsweep.bucket.s3 import Bucket, for_all, from_json
 from stepsweep.bucket.stores import S3Store
-from stepsweep.bucket.trials import read_result
+from stepsweep.bucket.trials import Read, read_result
 from stepsweep.contract import keys, rounds
 from stepsweep.contract.documents import RoundPlan, RoundResults
 from stepsweep.contract.fleet import Fleet
@@ -151,7 +151,10 @@ def reduce(
             return JobOutcome.never_started(trial.trial_id, no_job_started, execution=plan.execution, earlier=earlier)
         return found
 
-    all_read = for_all(lambda trial: read_result(bucket, trial, spec.objectives, outcome=outcome_of(trial)), trials)
+    def read(trial: Trial) -> Read:
+        return read_result(bucket, trial, spec.objectives, outcome=outcome_of(trial), in_rounds=True)
+
+    all_read = for_all(read, trials)
     results = with_last_lines(all_read, last_lines)
     if no_job_started and round_number:
         results = _as_before(bucket, sweep, round_number, results)

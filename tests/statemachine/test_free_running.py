@@ -96,6 +96,19 @@ def test_workers_train_all_trials_and_the_best_wins(cloud: Cloud) -> None:
     assert {event["ended"]["epoch"] for event in log(cloud)[1:]} == {output["winner"]["epoch"]}
 
 
+def test_metrics_that_were_damaged_since_are_brought_back_from_a_copy_since_nothing_trains_them_again(
+    cloud: Cloud,
+) -> None:
+    workers = Workers.of(cloud, max_concurrency=2)
+    workers.to_the_end()
+    trained = workers.trained[0]
+    cloud.bucket.put(keys.metrics_key(trained, 1), b"", "text/csv")
+    workers.reduce()
+    results = cloud.bucket.get_json(keys.free_results_key("s"))["results"]
+    (reason,) = (each["reason"] for each in results if each["status"] == "INVALID")
+    assert reason == "the file is empty; if the trial wrote another metrics-e1.csv, bring that back from a copy"
+
+
 @pytest.mark.parametrize(
     ("data", "cause", "is_blamed_on_its_params"),
     [

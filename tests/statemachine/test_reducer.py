@@ -203,19 +203,22 @@ class TestOutcomes:
     @pytest.mark.parametrize(
         ("data", "reason"),
         [
+            (b"", "the file is empty"),
             (b"not,a\nmetrics file", 'the first column must be `epoch`, got "not,a"'),
             (b"epoch,loss\n1,0.5\n", "no column `val_accuracy`, which is the objective; it has epoch, loss"),
             (b"epoch,val_accuracy\n1,1_0\n", 'line 2: val_accuracy is "1_0", which is not a number'),
             (b"x" * (MAX_BYTES + 100), f"the file has {MAX_BYTES + 1} bytes, more than {MAX_BYTES}"),
         ],
-        ids=["garbage", "objective", "number", "size"],
+        ids=["empty", "garbage", "objective", "number", "size"],
     )
     def test_metrics_that_break_the_contract_are_invalid_with_the_rule(
         self, cloud: Cloud, data: bytes, reason: str
     ) -> None:
         trial, *_ = cloud.planned()
         cloud.bucket.put(trial.metrics_key, data, "text/csv")
-        assert ended(cloud, trial) == ("INVALID", reason)
+        damaged = f"; if the trial wrote another metrics-e{trial.epochs}.csv, bring that back from a copy, or delete it"
+        remedy = "" if "objective" in reason else f"{damaged} and resume the sweep"
+        assert ended(cloud, trial) == ("INVALID", f"{reason}{remedy}")
 
     UNREADABLE = (
             b"", b"{", b"\xff", b"[" * 100_000, b"[]", b"5", b"{}", b'{"status": 5}', b'{"status": "MISSING"}',

@@ -165,8 +165,8 @@ class Records:
         """Returns the results of trials, without what their jobs printed last."""
 
         def read(trial_id: str) -> Read:
-            outcome = recorded(self._store, plan.outcome_key(trial_id))
-            return read_result(self._store, plan.trials[trial_id], plan.spec.objectives, outcome=outcome)
+            trial, spec, outcome = plan.trials[trial_id], plan.spec, recorded(self._store, plan.outcome_key(trial_id))
+            return read_result(self._store, trial, spec.objectives, outcome=outcome, in_rounds=spec.rounds)
 
         return for_all(read, trial_ids)
 

@@ -49,15 +49,17 @@ def read_result(
     *,
     outcome: JobOutcome | Unreadable | None,
     averages_at: Sequence[int] = (),
+    in_rounds: bool = False,
 ) -> Read:
     """Returns one trial's result.
 
     Args:
         outcome: the state machine's record; None if there is none.
         averages_at: the epochs of its running averages.
+        in_rounds: whether its sweep, once resumed, trains what has no metrics; a free-running one goes by its log.
     """
     recorded = outcome if isinstance(outcome, JobOutcome) else None
-    found = _read(bucket, trial, objectives, outcome=outcome, averages_at=averages_at)
+    found = _read(bucket, trial, objectives, outcome=outcome, averages_at=averages_at, in_rounds=in_rounds)
     return replace(found, recorded=recorded, job_seconds=recorded.job_seconds if recorded else 0.0)
 
 
@@ -68,6 +70,7 @@ def _read(
     *,
     outcome: JobOutcome | Unreadable | None,
     averages_at: Sequence[int],
+    in_rounds: bool,
 ) -> Read:
     data = bucket.get(trial.metrics_key, at_most=MAX_BYTES + 1)
     if data is None:
@@ -78,11 +81,20 @@ def _read(
         reached = Reached.of(objectives, metrics)
     except (Diverged, InvalidMetrics) as error:
         cause = Cause.DIVERGED if isinstance(error, Diverged) else None
-        result = _ended(trial, Status.INVALID, str(error), cause)
+        reason = str(error) if metrics else f"{error}; {_if_damaged(trial, in_rounds=in_rounds)}"
+        result = _ended(trial, Status.INVALID, reason, cause)
         return Read(result=replace(result, epochs_trained=metrics.epochs if metrics else None))
     succeeded = Outcome(trial_id=trial.trial_id, status=Status.SUCCEEDED)
     result = Result(trial=trial, outcome=succeeded, epochs_trained=metrics.epochs, **asdict(reached))
     return Read(result=result, averages=averages(metrics, objectives[0], averages_at))
+
+
+def _if_damaged(trial: Trial, *, in_rounds: bool) -> str:
+    """Returns what to do about a file of metrics that cannot be read, if the trial did not write it so. It is the same
+    for every trial, so that reasons are grouped: the folder has the trial's name."""
+    name = trial.metrics_key.rpartition("/")[2]
+    remedy = "from a copy, or delete it and resume the sweep" if in_rounds else "from a copy"
+    return f"if the trial wrote another {name}, bring that back {remedy}"
 
 
 def _without_metrics(bucket: Readable, trial: Trial, outcome: JobOutcome | Unreadable | None) -> Read:
