@@ -126,8 +126,13 @@ def _pairs(spec: SweepSpec, plan: Plan, version: str) -> Iterator[tuple[str, str
     news = first_round(spec, trainer_version=version)
     yield from ((old.trial_id, new.trial_id) for old, new in zip(olds, news, strict=True))
     same_options = key_of(plan.spec.fixed) == key_of(spec.fixed)
-    if same_options and plan.spec.environment == spec.environment:
-        yield from ((trial.trial_id, _id_of(trial, spec, version)) for trial in plan.trials.values())
+    if spec.search.learns and same_options and plan.spec.environment == spec.environment:
+        # Of any other search these are all. A model may also propose what it did then.
+        yield from (
+            (trial.trial_id, _id_of(trial, spec, version))
+            for trial in plan.trials.values()
+            if not any(spec.space.faults_of(trial.params))
+        )
 
 
 def _id_of(trial: Trial, spec: SweepSpec, version: str) -> str:

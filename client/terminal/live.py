@@ -124,7 +124,7 @@ class Following:
             metrics = [each.metric for each in self._spec.objectives]
             value = values_text(dict(zip(metrics, result.by_objective, strict=True)))
         text.append(value, "bold green" if is_best else "")
-        if result.trial.epochs > 1:
+        if self._spec.epochs > 1:
             text.append(f", epoch {result.epoch} of {result.epochs_trained}")
         return text.append("  best so far") if is_best else text
 

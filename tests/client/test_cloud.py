@@ -337,6 +337,11 @@ def test_a_running_sweep_that_its_stack_would_refuse_is_not_stopped(stack: Stack
 # --- results of a trainer that has changed ----------------------------------------------------------------------------
 
 
+BY_A_MODEL = {
+    "parameters": {"lr": {"low": 0.001, "high": 0.9}}, "search": {"method": "tpe", "trials": 9}, "rounds": False,
+}  # fmt: skip
+
+
 def test_finished_trials_of_a_trainer_that_has_changed_do_not_count_or_are_kept(stack: Stack, aws: Cloud) -> None:
     first, second = stack.planned(**MINE.to_json())
     stack.succeeded("mine", first, [0.5])
@@ -359,12 +364,14 @@ def test_finished_trials_of_a_trainer_that_has_changed_do_not_count_or_are_kept(
     for other in (
         {"fresh": True},
         {"name": "other"},
-        {"parameters": {"lr": [0.7]}, "fixed": {"a": 1}},
-        {"parameters": {"lr": [0.7]}, "environment": {"A": "1"}},
+        {"parameters": {"lr": [0.7]}},
+        {**BY_A_MODEL, "fixed": {"a": 1}},
+        {**BY_A_MODEL, "environment": {"A": "1"}},
+        {**BY_A_MODEL, "parameters": {"lr": {"low": 3.5, "high": 5}}},
     ):
         assert former(SweepSpec.from_json({**MINE.to_json(), **other}), aws, changed) is None, other
-    more = former(SweepSpec.from_json({**MINE.to_json(), "parameters": {"lr": [0.7]}}), aws, changed)
-    assert more is not None, "the trials of the plan may be asked for again, too"
+    more = former(SweepSpec.from_json({**MINE.to_json(), **BY_A_MODEL}), aws, changed)
+    assert more is not None, "a model may ask for the trials of the plan again"
     assert more.trials == both.trials
 
     keep(found, changed)

@@ -78,6 +78,16 @@ def test_folds_and_seeds_are_said_where_params_have_several_trials(capsys: pytes
     assert "1/1  lr=1 fold=3 seed=0  val_accuracy 0.5" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("epochs", "epoch"), [(5, ", epoch 1 of 1"), (1, "")])
+def test_a_rung_of_one_epoch_is_told_where_others_follow(
+    epochs: int, epoch: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = result(1, 0.5)
+    one = replace(one, trial=replace(one.trial, epochs=1), epoch=1, epochs_trained=1)
+    Following(View(), spec(epochs=epochs)).update(Progress(planned=1, to_run=1, ended=1, news=(one,)))
+    assert capsys.readouterr().out.splitlines()[-1] == f"1/1  lr=1  val_accuracy 0.5{epoch}  best so far"
+
+
 def test_no_trial_is_the_best_where_some_were_finished_before(capsys: pytest.CaptureFixture[str]) -> None:
     following = Following(View(), spec())
     following.update(Progress(planned=8, to_run=1, ended=1, news=(result(1, 0.5),)))

@@ -394,7 +394,7 @@ def test_a_trial_that_ends_while_its_sweep_is_given_up_was_trained(
 
 
 WRONG = {"objective": {"metric": "val_acc"}}
-NO_COLUMN = "no column `val_acc`, which is the objective; it has epoch, val_accuracy"
+NO_COLUMN = "no column `val_acc`, which an objective names; it has epoch, val_accuracy"
 TPE = {"parameters": {"lr": {"low": 1e-3, "high": 1}}, "search": {"method": "tpe", "trials": 14, "batch": 2}}
 
 

@@ -123,7 +123,7 @@ def test_numbers_as_people_read_them() -> None:
         "0 trials",
         "1,234 trials",
     ]
-    assert [usd_text(1234.5), usd_text(0.005), usd_text(0.0049)] == ["1,234.50", "0.01", "0.005"]
+    assert [usd_text(1234.5), usd_text(0.01), usd_text(0.0058)] == ["1,234.50", "0.01", "0.006"]
     assert [shown_value(0.123456789), shown_value(1234567.0), shown_value(2.0, digits=2)] == [
         "0.123457",
         "1.23457e+06",

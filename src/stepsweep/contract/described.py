@@ -117,7 +117,7 @@ def verb(count: int, one: str, several: str) -> str:
 
 
 def usd_text(value: float) -> str:
-    return f"{value:,.2f}" if value >= 0.005 else f"{value:.1g}"
+    return f"{value:,.2f}" if value >= 0.01 else f"{value:.1g}"
 
 
 def between(low: str, high: str) -> str:

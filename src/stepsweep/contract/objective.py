@@ -119,7 +119,7 @@ class Objective:
     def _measured(self, metrics: Metrics) -> Sequence[tuple[int, float]]:
         if self.metric not in metrics.columns:
             there = textwrap.shorten(", ".join(metrics.columns), 200, placeholder=" …")
-            raise InvalidMetrics(f"no column `{self.metric}`, which is the objective; it has {there}")
+            raise InvalidMetrics(f"no column `{self.metric}`, which an objective names; it has {there}")
         measured = metrics.measured(self.metric)
         if not measured:
             raise InvalidMetrics(f"{self.metric}, the objective, was not measured in any epoch")
