@@ -51,11 +51,13 @@ class Pace:
     Attributes:
         fastest, slowest: seconds per epoch of the fastest and of the slowest trial.
         measured_on: the trials, in words.
+        epochs: the fewest and the most that their jobs trained; None if no job was measured.
     """
 
     fastest: float
     slowest: float
     measured_on: str
+    epochs: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,10 +172,12 @@ class _History:
             return None
         # The start of a job weighs more in a short trial than in a long one.
         longest = max(epochs for epochs, _ in measured)
-        paces = [seconds / epochs for epochs, seconds in measured if 2 * epochs >= longest]
+        counted = [(epochs, seconds) for epochs, seconds in measured if 2 * epochs >= longest]
+        paces = [seconds / epochs for epochs, seconds in counted]
         where = "on this machine" if self.is_local else "of this stack"
         what = f"{number_of(len(paces), 'finished trial')} of this trainer {where}"
-        return Pace(fastest=min(paces), slowest=max(paces), measured_on=what)
+        trained = min(epochs for epochs, _ in counted), longest
+        return Pace(fastest=min(paces), slowest=max(paces), measured_on=what, epochs=trained)
 
     def finished(self, spec: SweepSpec) -> int:
         """Returns how many trials of the first round need no job."""

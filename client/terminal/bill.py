@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from stepsweep.client.operations.estimating import Estimate
+from stepsweep.client.operations.estimating import Estimate, Pace
 from stepsweep.contract.assumed import Span
 from stepsweep.contract.bill import Bill, bill_of, cheapest_and_fastest, other_way
 from stepsweep.contract.described import between, number_of, usd_text
@@ -17,6 +17,7 @@ def bill_document(spec: SweepSpec, estimate: Estimate) -> dict[str, Any]:
     known: dict[str, Any] = {
         "seconds_per_epoch": [round(pace.fastest, 3), round(pace.slowest, 3)] if pace else None,
         "measured_on": pace.measured_on if pace else None,
+        "measured_epochs": list(pace.epochs) if pace and pace.epochs else None,
         "usd_per_hour": round(estimate.fleet.usd_per_hour, 4),
         "price_from": estimate.price_from,
         **(_takes(bill) if bill else {"usd": None, "hours": None}),
@@ -53,6 +54,7 @@ def told(spec: SweepSpec, estimate: Estimate, epochs: int) -> Iterator[str]:
         left = epochs - estimate.finished * spec.rungs[0]
         took = _range(paces * left, lambda seconds: str(timedelta(seconds=round(seconds))))
         yield f"Job time {took}: {time}, as in {pace.measured_on}."
+        yield from _off(pace, spec.rungs[0])
     yield f"On AWS {_told(bill)}{'' if estimate.is_of_machine else ', if a machine there is as fast as this one'}."
     rate = f"{estimate.fleet.usd_per_hour:.4g} USD per hour ({estimate.price_from})"
     yield f"The trials take {usd_range(bill.jobs_usd)} USD of that: {time}, {rate}."
@@ -66,6 +68,19 @@ def told(spec: SweepSpec, estimate: Estimate, epochs: int) -> Iterator[str]:
             f"The stack checks budget_usd by {estimate.budget_usd_per_hour:.4g} USD per hour, which is less: deploy it "
             "with the right usd_per_hour."
         )
+
+
+def _off(pace: Pace, epochs: int) -> Iterator[str]:
+    """Says which way the estimate errs for jobs of other lengths: what was measured has its share of a job's start."""
+    if pace.epochs is None or pace.epochs[0] <= epochs <= pace.epochs[1]:
+        return
+    fewest, most = pace.epochs
+    had = number_of(most, "epoch") if fewest == most else f"{fewest:,} to {number_of(most, 'epoch')}"
+    weighs, too = ("more", "low") if epochs < fewest else ("less", "high")
+    yield (
+        f"Those jobs trained {had}. In one of {number_of(epochs, 'epoch')} the start weighs {weighs}, so these times "
+        f"and costs are rather too {too}."
+    )
 
 
 def _other(spec: SweepSpec, estimate: Estimate, paces: Span) -> Bill:

@@ -136,7 +136,7 @@ def test_on_aws_the_stack_s_trials_and_machines_tell(
     for trial, seconds in zip(stack.planned(name="first", parameters={"lr": [1, 2]}, epochs=2), (8, 6), strict=True):
         stack.succeeded("first", trial, [0.5, 0.6], [{"StartedAt": 1000, "StoppedAt": 1000 + 1000 * seconds}])
     told = "2 finished trials of this trainer of this stack"
-    assert estimated(spec, cloud).pace == Pace(fastest=3, slowest=4, measured_on=told)
+    assert estimated(spec, cloud).pace == Pace(fastest=3, slowest=4, measured_on=told, epochs=(2, 2))
     monkeypatch.setattr(Cloud, "on_aws", lambda _self: replace(stack.deployment, trainer_version="2"))
     assert pace_of(cloud) is None, "of another trainer"
 
@@ -220,6 +220,23 @@ def test_a_plan_says_which_trials_are_finished_and_what_the_others_take(recorded
     shown = planned(recorded, trainer, "--set", "lr=2,3", "--halving", "4:2", "--epochs", "8").output
     assert "\n1 of 2 trials has finished the first rung already, and does not train it again.\n" in shown
     assert json.loads(planned(recorded, trainer, "--set", "lr=1", "--json").output)["finished"] == 1
+
+
+def test_a_plan_of_shorter_or_longer_trials_than_were_measured_says_which_way_it_errs(
+    recorded: RecordedCloud, trainer: Path
+) -> None:
+    finished(recorded, "first", trainer, [8, 20], epochs=4)
+    assert "Those jobs" not in planned(recorded, trainer, "--set", "lr=3").output
+    shorter = " ".join(planned(recorded, trainer, "--set", "lr=3", "--epochs", "1").output.split())
+    assert (
+        "on this machine. Those jobs trained 4 epochs. In one of 1 epoch the start weighs more, so these times and "
+        "costs are rather too low. On AWS"
+    ) in shorter
+    finished(recorded, "second", trainer, [8], epochs=5)
+    assert "Those jobs" not in planned(recorded, trainer, "--set", "lr=3", "--epochs", "5").output
+    longer = planned(recorded, trainer, "--set", "lr=3", "--epochs", "9")
+    assert "trained 4 to 5 epochs. In one of 9 epochs the start weighs less" in longer.output
+    assert json.loads(planned(recorded, trainer, "--set", "lr=3", "--json").output)["measured_epochs"] == [4, 5]
 
 
 def test_a_calibration_is_one_new_trial_of_one_epoch() -> None:
