@@ -426,7 +426,7 @@ BUTTONS = "Download the report Start one like it"
             f"Reproduce Reading the trials … {BUTTONS} {STOP.format('front')} "
             "The front 1 trial that no other trial beats: none is at least as good in val_loss (minimize), "
             "val_accuracy (maximize), and better in one. All values of a trial are of one epoch. "
-            "params val_loss val_accuracy epoch --lr 0.1 0.1 0.6 3 Trials 2 2 SUCCEEDED Epochs trained 6 at most 3 per "
+            "params val_loss val_accuracy epoch lr=0.1 0.1 0.6 3 Trials 2 2 SUCCEEDED Epochs trained 6 at most 3 per "
             "trial Job time 0:00:04 by Batch's timestamps Cost none it ran on this machine",
         ),
     ],

@@ -60,7 +60,7 @@ def front_of(facts: Facts) -> Markup:
     rows = [
         markup(
             "<tr><td><code>{}</code></td>{}{}</tr>",
-            _options(row),
+            _together([assignments({name: value}) for name, value in row.params.items()]),
             joined([markup(number, shown_value(value)) for value in row.objective_values]),
             NOTHING if facts.is_score else markup(number, row.epoch),
         )
