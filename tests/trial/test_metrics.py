@@ -11,7 +11,7 @@ import pytest
 from stepsweep.contract.names import known_direction
 from stepsweep.trial import metrics_file
 from stepsweep.trial.columns import NoMetrics
-from stepsweep.trial.line import USUAL
+from stepsweep.trial.line import USUAL, Found
 from stepsweep.trial.metrics import Collector
 
 EPOCHS = "epoch 1 accuracy=0.7\nepoch 2 accuracy=0.9\nepoch 3 accuracy=0.8\n"
@@ -306,6 +306,20 @@ def test_a_name_that_is_measured_before_the_first_epoch_too_counts_after_a_check
     for text in "val_loss=2\nepoch 3\nval_loss=1".splitlines():
         second.feed(text)
     assert second.rows(3) == ([{"epoch": at, "val_loss": 4 - at} for at in (1, 2, 3)], [])
+
+
+def test_a_line_without_numbers_is_not_searched_for_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search costs ten times as much, and a script waits until its lines are read."""
+    searched: list[str] = []
+
+    def search(text: str) -> tuple[list[Found], dict[str, str]]:
+        searched.append(text)
+        return [], {}
+
+    monkeypatch.setattr("stepsweep.trial.line.metrics_in", search)
+    for text in ("Loading the loss: none yet", "epoch loss acc", "{}", "loss: inf", "loss=1"):
+        Collector().feed(text)
+    assert searched == ["loss: inf", "loss=1"]
 
 
 def test_deep_json_is_no_metric() -> None:

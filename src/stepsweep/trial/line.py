@@ -44,6 +44,8 @@ USUAL = (
     "nll", "perplexity", "ppl", "rmse", "rmsle", "smape", "wer",
 )  # fmt: skip
 """Names that count without a sign before their number."""
+_IN_USUAL = [name for name in USUAL if not any(other in name for other in USUAL if other != name)]
+"""Each of them has one of these in it."""
 _SENTENCE = re.compile(
     rf"(?<![\w./@-])(?<!(?u:\w))({'|'.join(USUAL)})\s+(?:(?:of|is|was)\s+)?"
     r"([+-]?(?:(?:\d+\.\d+|\.\d+|\d+(?=\s?%)|\d+\.?\d*(?=[eE]))(?:[eE][+-]?\d+)?"
@@ -113,7 +115,8 @@ class Found(NamedTuple):
 
 def clean(text: str) -> str:
     """Returns a line without colours and the like, and with numbers as Python writes them."""
-    line = _NUMPY.sub(r"\1", _ANSI.sub("", text)).replace("\u2212", "-")
+    line = _ANSI.sub("", text) if "\x1b" in text else text
+    line = (_NUMPY.sub(r"\1", line) if "(" in line else line).replace("\u2212", "-")
     logger = _LOGGER.match(line)
     return line[logger.end() :] if logger else line
 
@@ -148,11 +151,17 @@ def is_of_the_best(line: str) -> bool:
 
 def metrics_in(line: str) -> tuple[list[Found], dict[str, str]]:
     """Returns the values in a line of words, and by its key what may be more than one number."""
+    # These searches are most of what it costs to read a line.
+    pairs = list(_PAIR.finditer(line)) if "=" in line or ":" in line else []
+    lower = line.lower()
+    sentences = list(_SENTENCE.finditer(line)) if any(part in lower for part in _IN_USUAL) else []
+    if not pairs and not sentences:
+        return [], {}
     found: dict[int, Found] = {}
     unclear: dict[str, str] = {}
     splits = [(match.start(), _SPLITS[match[0].lower()]) for match in _SPLIT.finditer(line)]
     has_means = "(" in line and _has_means(line)
-    for match in _PAIR.finditer(line):
+    for match in pairs:
         raw, within, number, later, more, of, mean = match.groups()
         if raw.lower() in NOT_METRICS or (within and within.lower() not in _SPLITS):
             continue
@@ -165,7 +174,7 @@ def metrics_in(line: str) -> tuple[list[Found], dict[str, str]]:
         if of and float(of):
             value /= float(of)
         found[match.start()] = Found(key, _printed(raw, key), value, _word(line, start))
-    for match in _SENTENCE.finditer(line):
+    for match in sentences:
         raw, number, later, mean = match.groups()
         key = _key(raw, None, line, match.start(), splits)
         value = _float((has_means and mean) or later or number)

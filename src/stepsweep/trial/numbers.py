@@ -6,6 +6,8 @@ import re
 
 NOT_FINITE = r"(?:nan|inf(?:inity)?|∞|1\.#[a-z]+\d*)"
 """As Python, C, Java and JavaScript, .NET, and Microsoft's C of old write them; in any case."""
+MAY_BE_ONE = re.compile(r"\d|nan|inf|∞", re.IGNORECASE)
+"""What every text with a number in it has."""
 _FOREIGN = re.compile(r"([+-]?)(?:(∞|1\.#inf\d*)|1\.#[a-z]+\d*)", re.ASCII | re.IGNORECASE)
 _TOO_SMALL = re.compile(r"[^1-9eE]*[1-9]")
 _LONGEST = 40

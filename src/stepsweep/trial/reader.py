@@ -54,6 +54,7 @@ class Reader:
 
     def __init__(self, named: Mapping[str, re.Pattern[str]], epoch: re.Pattern[str] | None) -> None:
         self._named, self._epoch_pattern = named, epoch
+        self._is_usual = not named and epoch is None
         self._streams: dict[str, Stream] = {}
 
     def read(self, text: str, stream: str) -> Iterator[Said]:
@@ -80,6 +81,14 @@ class Reader:
     def _all_said(self, text: str, above: Stream) -> Iterator[Said]:
         if not text.strip() or above.is_message(text) or line.is_of_another_process(text):
             return
+        # Most lines of a chatty script are without numbers, and the script waits until they are read.
+        if (
+            self._is_usual
+            and not above.table.may_have(text)
+            and not numbers.MAY_BE_ONE.search(text)
+            and "{" not in text
+        ):
+            return
         found = [dict(documents.fields(document)) for document in documents.in_line(text)]
         if not found and not self._named and (row := self._row(text, above.table)) is not None:
             found = [dict(row)]
@@ -92,7 +101,7 @@ class Reader:
         epoch = self._epoch_of(text, document)
         found, unclear = self._found(text, document)
         texts = {} if document is None or self._named else _texts(document)
-        return Said(text, epoch, kind_of(text, document), found, unclear, texts)
+        return Said(text, epoch, kind_of(text, document) if found else "", found, unclear, texts)
 
     def _epoch_of(self, text: str, document: dict[str, object] | None) -> int | None:
         """Returns the epoch that the line names."""

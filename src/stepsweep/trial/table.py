@@ -27,6 +27,10 @@ class Table:
         self._epoch = -1
         self._passed: dict[int, str] = {}
 
+    def may_have(self, line: str) -> bool:
+        """Returns whether the line may be one of a table: it has a header, or is one."""
+        return bool(self._header) or "epoch" in line.lower()
+
     def row(self, line: str) -> dict[str, float] | None:
         """Returns the values of a row, with its epoch; nothing for a header and the rule below it.
 
@@ -35,6 +39,8 @@ class Table:
         Raises:
             ValueError: a line above it must have been the row of an epoch between, which may be the best one.
         """
+        if not self.may_have(line):
+            return None
         words = list(_WORD.finditer(line))
         names = [word[0] for word in words]
         if len(words) > 1 and names[0].lower() == "epoch" and all(map(_NAME.fullmatch, names)):
