@@ -45,7 +45,7 @@ def heatmap(spec: SweepSpec, rows: Sequence[Row], *, down: str | None = None, ac
         down, across: names of parameters; by default the two with the most choices.
 
     Raises:
-        InvalidInput: fewer than two parameters vary, or there is no parameter with a given name.
+        InvalidInput: fewer than two parameters vary, there is no parameter with a given name, or no trial has both.
     """
     one, other = _two_axes(spec, rows, down, across)
     with mpl.rc_context(STYLE):
@@ -75,11 +75,19 @@ def heatmap(spec: SweepSpec, rows: Sequence[Row], *, down: str | None = None, ac
 def _two_axes(spec: SweepSpec, rows: Sequence[Row], down: str | None, across: str | None) -> tuple[Axis, Axis]:
     known = axes(spec, rows)
     given = [axis_named(known, name) for name in (down, across) if name]
+    if down and down == across:
+        raise InvalidInput([f"across: must be another parameter than down, got {across!r} for both"])
     others = [axis for axis in most_varied(known) if axis not in given]
     if len(given) + len(others) < 2:
-        raise InvalidInput(["a heatmap needs two parameters that vary; `values_by_parameter` shows one"])
+        beside = f" beside {given[0].name}" if given else ""
+        there = f"{others[0].name} alone does; `plot_slices()` shows it" if others else f"none{beside} does"
+        raise InvalidInput([f"a heatmap needs two parameters that vary, and {there}"])
     one = given.pop(0) if down else others.pop(0)
     other = given.pop(0) if across else others.pop(0)
+    if rows and not having(rows, one.name, other.name):
+        raise InvalidInput(
+            [f"down, across: no trial has both {one.name} and {other.name}: name two parameters that apply together"]
+        )
     return one, other
 
 

@@ -54,7 +54,7 @@ def best_so_far(found: Course | None, objective: Objective, *, over: str = Over.
     if found is None:
         raise InvalidInput(["a best value needs a trial with a value, and there is none"])
     if over not in found.overs:
-        raise InvalidInput([f"over: must be one of {', '.join(found.overs)}, got {over!r}"])
+        raise InvalidInput([f"over: must be one of {', '.join(found.overs)}, got {over!r}{_why_not(over)}"])
     places, label = _places(found, Over(over))
     is_halved = len(found.rungs) > 1
     end = max(places.values())
@@ -131,6 +131,13 @@ def rungs(found: Course | None, objective: Objective, *, winner: str = "") -> Pi
             plot.legend()
         explained(figure, sentences.RUNGS)
     return figure
+
+
+def _why_not(over: str) -> str:
+    """Returns why the best value cannot be shown over something that it can be in other sweeps."""
+    if over == Over.USD:
+        return ": the sweep has no price, since it ran on this machine, has not ended, or trained nothing itself"
+    return ": the sweep ran no job, since other sweeps had trained its trials" if over in list(Over) else ""
 
 
 def _value(point: Point) -> float:

@@ -212,7 +212,8 @@ HOW = "; name one by its rank, its params (lr=0.1 momentum=0.5), or the beginnin
             "plane",
             lambda it: it.plot_best("usd"),
             InvalidInput,
-            "over: must be one of trials, time, job-time, got 'usd'",
+            "over: must be one of trials, time, job-time, got 'usd': the sweep has no price, since it ran on this "
+            "machine, has not ended, or trained nothing itself",
         ),
         ("plane", lambda it: it.logs({"lr": 5}), InvalidInput, "no trial has lr=5" + HOW),
         ("plane", lambda it: it.logs("9"), InvalidInput, "no trial has rank 9; the last rank is 5" + HOW),

@@ -83,8 +83,17 @@ def test_the_price_is_the_stack_s_and_the_reason_of_an_early_end_is_told() -> No
     local = course(PLAIN, FLAT, output(usd=4.0), is_on_aws=False)
     assert local is not None
     assert local.usd_per_job_second is None
-    with pytest.raises(InvalidInput, match="over: must be one of trials, time, job-time, got 'usd'"):
+    overs = "over: must be one of trials, time, job-time, got"
+    with pytest.raises(
+        InvalidInput, match=f"{overs} 'usd': the sweep has no price, since it ran on this machine, has not"
+    ):
         best_so_far(local, ACCURACY, over="usd")
+    with pytest.raises(InvalidInput, match=f"{overs} 'money'"):
+        best_so_far(local, ACCURACY, over="money")
+    with pytest.raises(
+        InvalidInput, match="got 'time': the sweep ran no job, since other sweeps had trained its trials"
+    ):
+        best_so_far(of(PLAIN, [ending("a", 0.5)]), ACCURACY, over="time")
 
 
 def test_with_halving_each_rung_has_a_best_value_of_its_own() -> None:

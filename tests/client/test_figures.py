@@ -129,6 +129,14 @@ def test_slices_have_each_parameter_that_varies_the_given_ones_first() -> None:
 
 
 ONE = rows([({"a": "1"}, 0.5)])
+APART = SweepSpec.from_json(
+    {"name": "mine", "epochs": 1, "parameters": {
+        "opt": ["sgd", "adam"],
+        "momentum": {"choices": [0.5, 0.9, 0.95], "when": {"opt": "sgd"}},
+        "beta2": {"choices": [0.8, 0.9, 0.99], "when": {"opt": "adam"}},
+    }}
+)  # fmt: skip
+APART_ROWS = rows([({"opt": "sgd", "momentum": "0.5"}, 0.9), ({"opt": "adam", "beta2": "0.9"}, 0.8)])
 
 
 @pytest.mark.parametrize(
@@ -136,7 +144,16 @@ ONE = rows([({"a": "1"}, 0.5)])
     [
         (
             lambda: heatmap(spec(a=[1, 2], b=[1]), []),
-            "a heatmap needs two parameters that vary; `values_by_parameter` shows one",
+            "a heatmap needs two parameters that vary, and a alone does; `plot_slices()` shows it",
+        ),
+        (lambda: heatmap(spec(a=[1], b=[1]), ONE), "a heatmap needs two parameters that vary, and none does"),
+        (
+            lambda: heatmap(PLANE, PLANE_ROWS, down="lr", across="lr"),
+            "across: must be another parameter than down, got 'lr' for both",
+        ),
+        (
+            lambda: heatmap(APART, APART_ROWS, down="beta2", across="momentum"),
+            "down, across: no trial has both beta2 and momentum: name two parameters that apply together",
         ),
         (lambda: heatmap(PLANE, PLANE_ROWS, down="d"), "there is no parameter 'd'; there are lr, momentum"),
         (lambda: values_by_parameter(PLANE, PLANE_ROWS, "d"), "there is no parameter 'd'; there are lr, momentum"),
