@@ -173,7 +173,7 @@ class Archive:
         if near:
             remedy = f"did you mean {' or '.join(near)}?"
         elif len(names) == 1:
-            remedy = f"there is only {names[0]}"
+            remedy = f"there is only the sweep {names[0]}"
         elif names:
             remedy = f"there are {len(names)}, such as {', '.join(names[:MAX_NEAR_NAMES])}"
         else:

@@ -292,5 +292,5 @@ def test_what_is_left_of_a_removed_sweep_is_not_suggested_for_it(sweep: Sweep, g
     ended = sweep("show", "bad", "--dir", str(good_and_bad.directory))
     assert (ended.returncode, ended.stderr) == (
         2,
-        f'sweep: there is no sweep "bad" in {folder}; there is only good\n',
+        f'sweep: there is no sweep "bad" in {folder}; there is only the sweep good\n',
     )

@@ -211,7 +211,7 @@ def test_a_sweep_that_is_not_there_has_names_like_it(sweep: Sweep, finished: Sta
     where = finished.deployment.objects
     assert lines(ended.stderr) == [f'sweep: there is no sweep "mime" in {where}; did you mean mine?']
     ended = sweep.on(finished, "show", "../other")
-    assert lines(ended.stderr) == [f'sweep: there is no sweep "../other" in {where}; there is only mine']
+    assert lines(ended.stderr) == [f'sweep: there is no sweep "../other" in {where}; there is only the sweep mine']
 
 
 def test_a_leaderboard_is_cut_and_says_where_the_rest_is(sweep: Sweep, stack: Stack) -> None:

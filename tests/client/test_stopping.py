@@ -132,4 +132,6 @@ def test_the_page_tells_each_step_and_what_is_left(stack: Stack, monkeypatch: py
     assert doings.now() == {}
     doings.stop(cloud, "nope")
     eventually(lambda: bool(doings.of("nope").faults))
-    assert doings.of("nope").faults == (f'there is no sweep "nope" in s3://{stack.name.lower()}; there is only mine',)
+    assert doings.of("nope").faults == (
+        f'there is no sweep "nope" in s3://{stack.name.lower()}; there is only the sweep mine',
+    )
