@@ -126,7 +126,7 @@ def estimated(spec: SweepSpec, cloud: Cloud, script: "Script | None" = None) -> 
     finished = history.finished(spec)
     # The tutorial's pace, which a stack knows by itself, is unknown here.
     if pace is not None or control is None or control.deployment.trainer_command:
-        _check_budget(
+        _check_as_planned(
             spec, Rates(usd_per_hour=budgets, seconds_per_epoch=pace.slowest if pace else None), job, finished
         )
     fleet = partial(Fleet.of, job=job, usd_per_hour=price.usd_per_hour)
@@ -141,7 +141,13 @@ def estimated(spec: SweepSpec, cloud: Cloud, script: "Script | None" = None) -> 
     )
 
 
-def _check_budget(spec: SweepSpec, rates: Rates, job: StackJob, finished: int) -> None:
+def check_budget(spec: SweepSpec, cloud: Cloud, script: "Script | None" = None) -> None:
+    """Raises what `estimated` does, where a spec has a budget."""
+    if spec.budget_usd is not None:
+        estimated(spec, cloud, script)
+
+
+def _check_as_planned(spec: SweepSpec, rates: Rates, job: StackJob, finished: int) -> None:
     """Checks the budget as the planner does. Raises InvalidSweep."""
     if not spec.rounds:  # which trials a free-running search begins is not known to its planner
         finished, begun = 0, spec.number_of_params * spec.trials_each

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from stepsweep.client.clouds.which_trainer import with_script, with_trainer_of
+from stepsweep.client.operations.estimating import check_budget
 from stepsweep.client.operations.noting import NoteChanged, write_note
 from stepsweep.client.operations.warming import check_warm_start
 from stepsweep.client.specs.asked import checked, default_name
@@ -58,11 +59,12 @@ class Changes:
             default = default_name(None, datetime.now(UTC))
             spec, script = checked(document, default_name=default, folder=Path.cwd())
             check_warm_start(spec, self._cloud)
+            is_of_another = script is None and like
+            cloud = with_trainer_of(self._cloud, checked_name(like)) if is_of_another else self._cloud
+            check_budget(spec, cloud, script)
             if form.get("action") != "start":
                 return page(plan=_described(spec), caveat=caveats(spec, script))
-            cloud = with_script(self._cloud, script)
-            if script is None and like:
-                cloud = with_trainer_of(cloud, checked_name(like))
+            cloud = with_script(cloud, script)
         except InvalidInput as error:
             return page(faults=error.faults, status=422)
         except SweepError as error:

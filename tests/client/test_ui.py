@@ -247,6 +247,10 @@ def test_a_checked_spec_is_described_and_not_started(page: Page) -> None:
         answer = page.post("start", {"spec": told_by_nobody, "name": "mine", "action": action})
         assert answer.status_code == 422
         assert 'warm_start[0]: the sweep "nosuch" is not among these records' in Document(answer.text).text
+    dear = json.dumps({"parameters": {"lr": [0.1, 0.2]}, "epochs": 3, "budget_usd": 0.01})
+    for action in ("check", "start"):
+        answer = page.post("start", {"spec": dear, "name": "mine", "action": action})
+        assert "budget_usd: 2 trials of up to 3 epochs may cost" in Document(answer.text).text
     broken = page.post("start", {"spec": "{", "action": "check"})
     assert "the pasted spec:1: not JSON" in Document(broken.text).text
 
