@@ -66,8 +66,8 @@ def asked(finished: Stack, monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str
         (["watch", "mine"], 10),
         (["compare", "mine", "other"], 14),
         (["logs", "mine", "1"], 10),
-        (["report", "mine"], 10 + 2 * TRIALS),
-        (["export", "mine", "--mlflow", "sqlite:///mlflow.db"], 12 + 2 * TRIALS),
+        (["report", "mine"], 11 + 2 * TRIALS),
+        (["export", "mine", "--mlflow", "sqlite:///mlflow.db"], 13 + 2 * TRIALS),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )

@@ -29,17 +29,22 @@ class KeptFiles:
     is_partial: bool
 
 
-def left(bucket: Readable, trial: Trial, sizes: Callable[[str], dict[str, int]]) -> tuple[str, dict[str, int]]:
-    """Returns what the attempt left whose metrics count: the prefix, and the bytes of each file by its name.
+def own_prefix(bucket: Readable, trial: Trial) -> str:
+    """Returns below which prefix the attempt left its artifacts whose metrics count; empty without metrics."""
+    metrics = bucket.get(trial.metrics_key, at_most=MAX_BYTES + 1)
+    return keys.artifacts_of_metrics(trial.new_artifacts, metrics) if metrics else ""
 
-    A container that is no trial kit may leave its files without their digest.
+
+def left(trial: Trial, own: str, sizes: Callable[[str], dict[str, int]]) -> tuple[str, dict[str, int]]:
+    """Returns what a trial left: the prefix, and the bytes of each file by its name.
+
+    A container that is no trial kit may leave its files without a digest.
 
     Args:
+        own: the `own_prefix`.
         sizes: returns the files below a prefix.
     """
-    metrics = bucket.get(trial.metrics_key, at_most=MAX_BYTES + 1)
-    own = keys.artifacts_of_metrics(trial.new_artifacts, metrics or b"")
-    found = sizes(own) if metrics else {}
+    found = sizes(own) if own else {}
     return (own, found) if found else (trial.new_artifacts, sizes(trial.new_artifacts))
 
 
@@ -53,7 +58,7 @@ def keep(bucket: Bucket, trials: Sequence[Trial]) -> list[KeptFiles]:
     """
     kept = for_all(lambda trial: bucket.sizes(trial.kept_artifacts, at_most=MAX_FILES), trials)
     bounded = partial(bucket.sizes, at_most=MAX_FILES + 1)
-    new = for_all(lambda trial: left(bucket, trial, bounded), trials)
+    new = for_all(lambda trial: left(trial, own_prefix(bucket, trial), bounded), trials)
     missing = [
         (number, name, size)
         for number, (there, (_, files)) in enumerate(zip(kept, new, strict=True))

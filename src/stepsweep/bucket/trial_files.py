@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stepsweep.bucket.artifacts import left
+from stepsweep.bucket.artifacts import left, own_prefix
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.stores import Store
 from stepsweep.contract import keys
@@ -43,10 +43,14 @@ class TrialFiles:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        # Metrics are read once, and never change.
+        self._own_prefixes: dict[str, str] = {}
 
     def metrics(self, trial: Trial) -> Metrics | None:
         """Returns a trial's curve; None if it is missing or invalid. That of a diverged trial has NaN or infinity."""
         data = self._store.get(trial.metrics_key, at_most=MAX_BYTES + 1)
+        if data:
+            self._own_prefixes[trial.metrics_key] = keys.artifacts_of_metrics(trial.new_artifacts, data)
         try:
             return None if data is None else parse_csv(data, max_epochs=trial.epochs)
         except InvalidMetrics:
@@ -71,7 +75,8 @@ class TrialFiles:
     def artifacts(self, trial: Trial) -> list[Artifact]:
         """Returns a trial's artifacts, sorted by name: the kept ones, and those that are not kept."""
         found: dict[str, Artifact] = {}
-        new = left(self._store, trial, self._store.sizes)
+        own = self._own_prefixes.get(trial.metrics_key) or own_prefix(self._store, trial)
+        new = left(trial, own, self._store.sizes)
         kept = trial.kept_artifacts, self._store.sizes(trial.kept_artifacts)
         for (prefix, sizes), is_kept in ((new, False), (kept, True)):
             for name, size in sizes.items():
