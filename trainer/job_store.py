@@ -165,19 +165,19 @@ class JobStore:
         )
 
     def write_results(self, metrics: bytes, summary: Mapping[str, Any]) -> str:
-        """Writes the summary, then the CSV, whose existence marks the trial as finished."""
+        """Writes the CSV, whose existence marks the trial as finished, then the summary, if it is of this CSV."""
         text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
+        if not self._put_metrics(metrics):
+            return f"{self.results} was there already: another job of this trial finished first"
         self._put(keys.summary_key(self._job.trial_id, self._job.epochs), text.encode())
-        if self._put_metrics(metrics):
-            return f"wrote {self.results}"
-        return f"{self.results} was there already: another job of this trial finished first"
+        return f"wrote {self.results}"
 
     def _put(self, key: str, data: bytes) -> None:
         with _explained("write", keys.uri(self._job.bucket, key)):
             self._s3.put_object(Bucket=self._job.bucket, Key=key, Body=data)
 
     def _put_metrics(self, data: bytes) -> bool:
-        """Writes the CSV unless it exists. Returns whether it wrote."""
+        """Writes the CSV unless it exists. Returns whether it is there: a repeated request may have written it."""
         with _explained("write", self.results):
             for attempt in itertools.count(1):
                 try:
@@ -185,7 +185,8 @@ class JobStore:
                 except self._s3.exceptions.ClientError as error:
                     code = error.response["Error"]["Code"]
                     if code == "PreconditionFailed":
-                        return False
+                        there = self._s3.get_object(Bucket=self._job.bucket, Key=self._job.metrics_key)
+                        return there["Body"].read() == data
                     # During another conditional write of the key, S3 asks for a retry with a code that botocore does
                     # not retry.
                     if code != "ConditionalRequestConflict" or attempt == CONFLICT_TRIES:

@@ -91,11 +91,12 @@ def test_results_are_written_once(s3: S3Client) -> None:
     assert not one.finished()
     assert not other.finished()
     assert one.write_results(FIRST, {"stopped": "early"}) == f"wrote s3://{BUCKET}/{JOB.metrics_key}"
-    told = other.write_results(SECOND, {"stopped": "early"})
+    told = other.write_results(SECOND, {"stopped": "diverged"})
     assert told == f"s3://{BUCKET}/{JOB.metrics_key} was there already: another job of this trial finished first"
     assert body(s3, JOB.metrics_key) == FIRST
     assert other.finished()
     assert body(s3, "trials/lr-0_1-abc/summary-e10.json") == b'{\n  "stopped": "early"\n}\n'
+    assert other.write_results(FIRST, {"stopped": "again"}).startswith("wrote "), "its own request, sent twice"
     with pytest.raises(ValueError, match="not JSON compliant"):
         one.write_results(FIRST, {"best_val_loss": math.nan})
 
@@ -104,12 +105,11 @@ def test_a_conflict_with_a_write_under_way_is_tried_again(s3: S3Client, monkeypa
     monkeypatch.setattr(job_store, "CONFLICT_WAIT_SECONDS", 0.0)
     put = {"Bucket": BUCKET, "Key": JOB.metrics_key, "Body": FIRST, "IfNoneMatch": "*"}
     with Stubber(s3) as answers:  # moto never answers so
-        answers.add_response("put_object", {})
         answers.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409, expected_params=put)
         answers.add_response("put_object", {}, put)
+        answers.add_response("put_object", {})
         assert JobStore(JOB, s3).write_results(FIRST, {}).startswith("wrote ")
         answers.assert_no_pending_responses()
-        answers.add_response("put_object", {})
         for _ in range(job_store.CONFLICT_TRIES):
             answers.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
         with pytest.raises(StoreError, match=r"cannot write .*ConditionalRequestConflict"):
