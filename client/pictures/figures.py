@@ -37,6 +37,9 @@ from stepsweep.page.axes import MAX_CELLS, Axis, axes, having, with_values
 MAX_SLICES = 12
 NOTHING_VARIES = "a picture of the trials needs a parameter that varies; every trial has the same params"
 
+BELOW = -0.12
+"""Where a line of parallel coordinates passes a parameter that does not apply; the axes reach from 0 to 1."""
+
 LABEL_BOX = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1}
 """Background of a label that lines cross."""
 
@@ -116,7 +119,7 @@ def ranks(spec: SweepSpec, rows: Sequence[Row]) -> Picture:
 def parallel_coordinates(spec: SweepSpec, rows: Sequence[Row]) -> Picture:
     """Returns one line per trial through its params and its value. Lighter is better; the winner's line is on top.
 
-    A line passes by the axis of a parameter that does not apply to its trial.
+    A line passes below the axis of a parameter that does not apply to its trial.
 
     Raises:
         InvalidInput: no parameter varies.
@@ -129,21 +132,22 @@ def parallel_coordinates(spec: SweepSpec, rows: Sequence[Row]) -> Picture:
         figure = new_picture(width=1.6 * (len(varied) + 1) + 1, height=3.6)
         plot = figure.add_subplot()
         for row, value in reversed(with_values(rows)):
-            there = [(number, axis) for number, axis in enumerate(varied) if axis.name in row.params]
-            heights = {number: _height(axis, row.texts[axis.name]) for number, axis in there}
-            heights[len(varied)] = float(normalized(value))
+            heights = [_height(axis, row.texts[axis.name]) if axis.name in row.params else BELOW for axis in varied]
             is_winner = row.rank == 1
             plot.plot(
-                list(heights), list(heights.values()), color=WINNER if is_winner else colours(normalized(value)),
-                linewidth=2.5 if is_winner else 1, alpha=1 if is_winner else 0.7, label="winner" if is_winner else None,
+                range(len(varied) + 1), [*heights, float(normalized(value))],
+                color=WINNER if is_winner else colours(normalized(value)), linewidth=2.5 if is_winner else 1,
+                alpha=1 if is_winner else 0.7, label="winner" if is_winner else None,
             )  # fmt: skip
         for number, axis in enumerate(varied):
-            plot.axvline(number, color="0.6", linewidth=0.8, zorder=0)
+            plot.plot([number, number], [0, 1], color="0.6", linewidth=0.8, zorder=0)
+            if not axis.is_of_all:
+                plot.text(number, BELOW, "does not apply", fontsize=7.5, ha="center", va="top", bbox=LABEL_BOX)
             is_short = axis.is_listed and len(axis.choices) <= MAX_CELLS
             shown = axis.choices if is_short else (axis.choices[0], axis.choices[-1])
             for choice in shown:
                 plot.text(number + 0.03, _height(axis, choice), choice, fontsize=7.5, va="center", bbox=LABEL_BOX)
-        plot.axvline(len(varied), color="0.6", linewidth=0.8, zorder=0)
+        plot.plot([len(varied)] * 2, [0, 1], color="0.6", linewidth=0.8, zorder=0)
         plot.set_xticks(range(len(varied) + 1), [*(axis.name for axis in varied), spec.objective.metric])
         plot.tick_params(length=0)
         plot.set_yticks([])

@@ -119,8 +119,11 @@ def test_pictures_prefer_what_all_trials_have_and_leave_out_the_rest() -> None:
     assert len(plot.texts) == 6
     lines = values_by_parameter(SPEC, ROWS, "momentum").axes[0].lines
     assert max(len(np.asarray(line.get_xdata())) for line in lines) == 6
-    points = [len(np.asarray(line.get_xdata())) for line in parallel_coordinates(SPEC, ROWS).axes[0].lines[:8]]
-    assert sorted(points) == [3] * 2 + [4] * 6, "a line passes by an axis that does not apply"
+    plot = parallel_coordinates(SPEC, ROWS).axes[0]
+    heights = [[float(height) for height in np.asarray(line.get_ydata())] for line in plot.lines[:8]]
+    below = [[height < 0 for height in way].count(True) for way in heights]
+    assert sorted(below) == [0] * 6 + [1] * 2, "a line passes below an axis that does not apply"
+    assert [text.get_text() for text in plot.texts].count("does not apply") == 1
     two = spec_of(parameters={name: PARAMETERS[name] for name in ("optimizer", "momentum")})
     assert terminal.heatmap(two, rows_of(results_of(two), two)) is None
 

@@ -278,6 +278,24 @@ def test_a_value_that_is_on_no_line_is_drawn_as_a_point(chromium: Browser, recor
     assert_quiet(chromium)
 
 
+def test_a_line_passes_below_the_axis_of_a_parameter_that_does_not_apply(
+    chromium: Browser, recorded: RecordedCloud
+) -> None:
+    momentum = {"choices": [0.5, 0.9], "when": {"opt": "sgd"}}
+    space = {"opt": ["sgd", "adam"], "lr": [0.1], "momentum": momentum, "width": [1, 2]}
+    for number, trial in enumerate(recorded.planned("under", space, epochs=1)):
+        recorded.succeeded("under", trial, {"val_accuracy": [number / 10]})
+    recorded.reduced("under")
+    opened(chromium, recorded, "under")
+    ways = (
+        "return document.getElementById('parallel').data.flatMap((each) => each.y.filter((_, at) => each.x[at] === 1))"
+    )
+    assert sorted(chromium.run(ways)) == [-0.12] * 2 + [0] * 2 + [1] * 2
+    texts = "return document.getElementById('parallel').layout.annotations.map((each) => each.text)"
+    assert chromium.run(texts).count("does not apply") == 1
+    assert_quiet(chromium)
+
+
 def test_an_option_and_its_value_are_on_one_line_where_there_is_room(
     chromium: Browser, recorded: RecordedCloud
 ) -> None:

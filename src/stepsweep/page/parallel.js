@@ -30,6 +30,7 @@ const ParallelAxes = (() => {
   function brushed({ x, y }) {
     const [left, right] = [Math.min(...x), Math.max(...x)];
     const [low, high] = [Math.min(...y), Math.max(...y)];
+    if (high < 0) return; // below the axes
     const inside = [...varied.keys(), varied.length].filter((at) => at >= left - 0.1 && at <= right + 0.1);
     const nearest = Math.max(0, Math.min(varied.length, Math.round((left + right) / 2)));
     for (const at of inside.length ? inside : [nearest]) {
@@ -84,6 +85,7 @@ const ParallelAxes = (() => {
     return lines.map(escaped).join("<br>");
   }
 
+  const BELOW = -0.12;
   const WIDTH_OF_AXIS = 104; // pixels: of a folded name
 
   function drawParallel() {
@@ -109,10 +111,9 @@ const ParallelAxes = (() => {
     const traces = order.map((bin) => {
       const line = { type: "scatter", mode: "lines+markers", x: [], y: [], customdata: [], hovertext: [], hoverinfo: "text", showlegend: false, connectgaps: false };
       for (const trial of bins.get(bin)) {
-        // A line passes by the axis of a parameter that does not apply.
-        const heights = varied.map((number) => (has(trial, number) ? place(number, trials.params[trial][number]) : null));
+        // A line passes below the axis of a parameter that does not apply.
+        const heights = varied.map((number) => (has(trial, number) ? place(number, trials.params[trial][number]) : BELOW));
         [...heights, share(trials.value[trial])].forEach((height, x) => {
-          if (height === null) return;
           line.x.push(x);
           line.y.push(height);
           line.customdata.push(trial);
@@ -139,6 +140,8 @@ const ParallelAxes = (() => {
       const named = listed && choices.length <= data.max_cells ? choices : [choices[0], choices[choices.length - 1]];
       return named.map((choice) => label(x, place(number, choice), cut(choice, room)));
     });
+    const lacking = [...varied.keys()].filter((x) => valued().some((trial) => !has(trial, varied[x])));
+    annotations.push(...lacking.map((x) => label(x, BELOW, "does not apply")));
     annotations.push(label(varied.length, 0, short(low)), label(varied.length, 1, short(high)));
     // So that names and values of one axis end before the next one; the chart scrolls where there is no room.
     byId("parallel").style.minWidth = `${WIDTH_OF_AXIS * names.length}px`;
@@ -146,7 +149,7 @@ const ParallelAxes = (() => {
       height: 420, dragmode: "select", newselection: { line: { color: style("--accent"), width: 2 } }, annotations, margin: { l: 60, r: 80, t: 20, b: 70 },
       shapes: names.map((_, x) => ({ type: "line", x0: x, x1: x, y0: 0, y1: 1, line: { color: style("--soft"), width: 1 }, layer: "below" })),
       xaxis: { tickvals: names.map((_, x) => x), ticktext: names.map((name) => folded(name)), showgrid: false, range: [-0.15, varied.length + 0.15], fixedrange: true },
-      yaxis: { visible: false, range: [-0.06, 1.06], fixedrange: true },
+      yaxis: { visible: false, range: [lacking.length ? BELOW - 0.06 : -0.06, 1.06], fixedrange: true },
     });
     if (byId("parallel").dataset.isBrushable) return;
     byId("parallel").dataset.isBrushable = "yes";
