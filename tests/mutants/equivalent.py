@@ -239,12 +239,6 @@ EQUIVALENT = [
         reason="the other flags of Linux are multiples of 0100, whose digits read as a decimal number are one of 4 too",
     ),
     Equivalent(
-        file="trial/metrics_file.py",
-        function="collect",
-        change=("- document = None", '+ document = ""'),
-        reason="neither is an object or a list",
-    ),
-    Equivalent(
         file="trial/script.py",
         function="Reporter.report",
         change=(
