@@ -141,7 +141,7 @@ def _no_trial_succeeded(
 ) -> str:
     ended = ", ".join(f"{number} {status}" for status, number in by_status.items() if number)
     why = "\n".join(f"{trials}x {reason}" for reason, trials in reasons(results))
-    who = f"None of {len(results)} trials succeeded"
+    who = f"None of {len(results)} trials succeeded" if len(results) > 1 else "The only trial did not succeed"
     if by_status[Status.SUCCEEDED]:
         who = f"No params succeeded in all of their trials, of {len(results)} trials"
     untried = spec.number_of_params * spec.trials_each - len(results)

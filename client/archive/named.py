@@ -34,13 +34,15 @@ def trial_meant(archive: Archive, plan: Plan, words: Sequence[str]) -> Trial:
         InvalidInput: no trial, or more than one, matches.
     """
     said = " ".join(words)
+    by_rank = "its rank, "
     trials = list(plan.trials.values())
     wanted = _wanted(words, _BETWEEN)
     if len(words) == 1 and said.isascii() and said.isdigit():
         standing = archive.standing(plan.spec.name, running=[])
         found = [plan.trials[row.trial_id] for row in standing.rows if row.rank == int(said)]
         ranks = [row.rank for row in standing.rows if row.rank is not None]
-        rule = f"no trial has rank {said}; the last rank is {max(ranks)}" if ranks else "no trial has a rank"
+        rule = f"no trial has rank {said}; the last rank is {max(ranks)}" if ranks else "no trial has a rank yet"
+        by_rank = by_rank if ranks else ""
     elif wanted:
         found = _matching(trials, wanted) or _matching(trials, _wanted(words, _SPACED))
         rule = f"no trial has {said}"
@@ -53,7 +55,7 @@ def trial_meant(archive: Archive, plan: Plan, words: Sequence[str]) -> Trial:
         return found[0]
     if not found:
         example = " ".join(f"{name}={as_word(value)}" for name, value in trials[0].params.items())
-        raise InvalidInput([f"{rule}; name one by its rank, its params ({example}), or the beginning of its id"])
+        raise InvalidInput([f"{rule}; name one by {by_rank}its params ({example}), or the beginning of its id"])
     # Trials with the same params differ in fold or seed.
     alike = Counter(key_of(trial.params) for trial in found)
     some = "; ".join(
@@ -94,6 +96,9 @@ def _wanted(words: Sequence[str], between: re.Pattern[str]) -> dict[str, str]:
     """Returns the params that words name; nothing if one of them is none."""
     parts = [part for word in words for part in between.split(word) if part]
     params = [match for part in parts if (match := _PARAM.fullmatch(part))]
+    given = Counter(match["name"] for match in params)
+    if faults := [f"{name}: is given {times} times; give it one value" for name, times in given.items() if times > 1]:
+        raise InvalidInput(faults)
     return {match["name"]: match["value"] for match in params} if len(params) == len(parts) else {}
 
 

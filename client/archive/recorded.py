@@ -174,6 +174,8 @@ class Archive:
             remedy = f"did you mean {' or '.join(near)}?"
         elif len(names) == 1:
             remedy = f"there is only the sweep {names[0]}"
+        elif 0 < len(names) <= MAX_NEAR_NAMES:
+            remedy = f"there are the sweeps {', '.join(names)}"
         elif names:
             remedy = f"there are {len(names)}, such as {', '.join(names[:MAX_NEAR_NAMES])}"
         else:

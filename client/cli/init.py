@@ -99,7 +99,7 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
     options_found = "no options of its own parser" if known is None else number_of(len(options), "option")
     options_found += f" in {known.file}" if known and known.file else ""
     _say(f"Found {options_found} and {_metrics_of(found)}.")
-    _write(folder, written, then="mend the script" if found and found.has_failed else "")
+    _write(folder, written, also="mend the script" if found and found.has_failed else "")
     return ExitCode.OK
 
 
@@ -136,16 +136,17 @@ def _image(folder: Path, name: str, python: str, *, gpu: bool) -> Mapping[str, s
     return image.files
 
 
-def _write(folder: Path, texts: Mapping[str, str], *, then: str = "") -> None:
+def _write(folder: Path, texts: Mapping[str, str], *, also: str = "") -> None:
     """Writes the files, and says what to do next.
 
     Args:
-        then: what else must be done before a sweep can run.
+        also: what else must be done before a sweep can run.
     """
     for name, text in texts.items():
         write_whole(folder / name, text.encode(), lasting=False)
     it = "them" if len(texts) > 1 else "it"
-    _say(f"Wrote {', '.join(texts)}. Look at {it}{f', and {then}' if then else ''}, then: sweep run")
+    then = f"sweep deploy {SPEC_FILE}" if DOCKERFILE in texts else "sweep run"
+    _say(f"Wrote {', '.join(texts)}. Look at {it}{f', and {also}' if also else ''}, then: {then}")
 
 
 def _say(line: str) -> None:

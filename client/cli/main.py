@@ -55,7 +55,8 @@ def _exit_code() -> int:
         return error.exit_code
     except click.ClickException as error:
         hint = f" (try `{error.ctx.command_path} --help`)" if isinstance(error, click.UsageError) and error.ctx else ""
-        return said([f"{error.format_message().rstrip('.')}{hint}"], error.exit_code)
+        message = " ".join(error.format_message().split())  # click writes choices below each other
+        return said([f"{message.rstrip('.')}{hint}"], error.exit_code)
     except InvalidInput as error:
         return said(error.faults, ExitCode.WRONG_INPUT)
     except SweepError as error:

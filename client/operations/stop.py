@@ -88,11 +88,13 @@ def removal(cloud: Cloud, name: str) -> Removal:
     archive = found.archive
     try:
         plan = archive.plan(archive.spec(name))
-        trials = number_of(len(plan.trials) if plan else 0, "trial")
+        with explained():
+            trained = archive.records.have_metrics_of(list(plan.trials.values()) if plan else [])
+        results = [number_of(trained, "trained trial")] if trained else []
     except InvalidDocument:  # to remove it is what to do about a damaged record
-        trials = "trials"
-    left = [f"the results of its {trials} in trials/, which other sweeps may share"]
-    left.append("what is kept of their artifacts, in artifacts/kept/")
+        results = ["trials"]
+    left = [f"the results of its {what} in trials/, which other sweeps may share" for what in results]
+    left.append("what is kept of its artifacts, in artifacts/kept/")
     left.append("checkpoints/, which the bucket empties by its own rule" if not cloud.is_local else "checkpoints/")
     left.append(f"what the trials printed, in {cloud.logs}" if cloud.is_local else "the jobs' logs, in CloudWatch Logs")
     with explained():

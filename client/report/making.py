@@ -1,5 +1,6 @@
 """Writes the files of a report: the page, and the figures if requested."""
 
+import contextlib
 import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -80,7 +81,8 @@ def _write(file: Path, data: bytes) -> None:
     except OSError as error:
         raise InvalidInput([f"{file} cannot be written: {error.strerror}"]) from None
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # as on a read-only disk, which the error before says
+            beside.unlink(missing_ok=True)
 
 
 def pictures(report: Gathered) -> "dict[str, Picture]":

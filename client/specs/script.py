@@ -174,6 +174,9 @@ def _metrics(raw: object, faults: list[str]) -> list[str]:
             return [f"--tensorboard={path}"]
         case {"mlflow": str() as path, **rest} if not rest:
             return [f"--mlflow={path}"]
+        case {"tensorboard": str(), "mlflow": str()}:
+            faults.append(f"metrics: must have tensorboard or mlflow, not both, got {shown(raw)}; leave one out")
+            return []
         case dict() if raw:
             words = []
             for name, pattern in raw.items():

@@ -4,6 +4,7 @@ The client writes it to a file. The embedded cloud and the CDK app take the path
 folder. If the folder has a Dockerfile, the command replaces its ENTRYPOINT.
 """
 
+import contextlib
 import hashlib
 import json
 import secrets
@@ -116,8 +117,11 @@ class Script:
         try:
             beside.write_text(text, encoding="utf-8")
             beside.replace(file)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(file)) from error
         finally:
-            beside.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # as on a read-only disk, which the error before says
+                beside.unlink(missing_ok=True)
         return file
 
     @classmethod

@@ -37,7 +37,7 @@ def test_the_docs_are_what_happens(
     said = capfd.readouterr()
     for printed in (*re.findall(r"print\(sweep\.winner[a-z.]*\)\s+# (.*)", DOCS), "unknown field `paramters`"):
         assert printed in said.out
-    assert "NoTrialSucceeded ('None of 1 trials succeeded" in said.out
+    assert "NoTrialSucceeded ('The only trial did not succeed" in said.out
     assert "4/4  lr=" in said.err, "it shows how it goes"
     assert {file.name for file in tmp_path.iterdir()} == {"heatmap.png", "winner.svg", "first.html"}
 

@@ -221,9 +221,15 @@ HOW = "; name one by its rank, its params (lr=0.1 momentum=0.5), or the beginnin
             "none",
             lambda it: it.logs("1"),
             InvalidInput,
-            "no trial has a rank; name one by its rank, its params (lr=0.1), or the beginning of its id",
+            "no trial has a rank yet; name one by its params (lr=0.1), or the beginning of its id",
         ),
         ("plane", lambda it: it.logs(""), InvalidInput, "no trial is named" + HOW),
+        (
+            "plane",
+            lambda it: it.logs("lr=1 momentum=0.5 lr=0.1"),
+            InvalidInput,
+            "lr: is given 2 times; give it one value",
+        ),
         (
             "plane",
             lambda it: it.logs({"lr": {3}, "momentum": {4}}),

@@ -14,7 +14,7 @@ from stepsweep.bucket.stores import FolderStore
 from stepsweep.client.archive.entries import entries_of
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.contract import keys
-from stepsweep.contract.errors import InvalidDocument
+from stepsweep.contract.errors import InvalidDocument, InvalidInput
 from tests.support.command import Sweep
 from tests.support.recorded import RecordedCloud
 from tests.support.specs import as_number
@@ -294,3 +294,8 @@ def test_what_is_left_of_a_removed_sweep_is_not_suggested_for_it(sweep: Sweep, g
         2,
         f'sweep: there is no sweep "bad" in {folder}; there is only the sweep good\n',
     )
+    for name in ("other", "third"):
+        good_and_bad.planned(name, {"lr": [0.1]})
+    archive = Archive(FolderStore(folder), objects=folder)
+    with pytest.raises(InvalidInput, match="; there are the sweeps good, other, third"):
+        archive.spec("bad")

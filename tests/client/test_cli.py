@@ -352,6 +352,12 @@ def test_a_plan_of_several_rounds_shows_each_with_its_jobs_epochs_and_price_at_m
     assert len(document["trials"]) == 9
 
 
+def test_a_shell_that_is_not_named_is_a_fault_of_one_line(sweep: Sweep) -> None:
+    refused = sweep("completion")
+    said = "Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish (try `sweep completion --help`)"
+    assert (refused.returncode, refused.stderr) == (2, f"sweep: {said}\n")
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_completes_commands(sweep: Sweep, shell: str) -> None:
     printed = sweep("completion", shell)

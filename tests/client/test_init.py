@@ -412,7 +412,7 @@ def test_for_aws_an_image_with_what_the_script_imports_in_the_versions_that_are_
     pip = "pip install --no-cache-dir"
     assert f"RUN {pip} --requirement requirements.lock && {pip} {kit}" in lines
     assert lines[-1] == "USER trial"
-    assert "Wrote sweep.yaml, Dockerfile, requirements.lock. Look at them" in said
+    assert "Wrote sweep.yaml, Dockerfile, requirements.lock. Look at them, then: sweep deploy sweep.yaml\n" in said
 
 
 def test_the_image_has_what_requirements_txt_names_and_pytorch_in_its_build_for_cpus(sweep: Sweep) -> None:

@@ -1,6 +1,7 @@
 """`sweep report`: what stands in its file, whatever people and trainers wrote; test_report_browser.py opens it."""
 
 import base64
+import errno
 import hashlib
 import json
 import os
@@ -320,6 +321,21 @@ def test_a_report_that_was_made_says_where(directory: Path, tmp_path: Path) -> N
         with pytest.raises(InvalidInput) as raised:
             make_report(cloud, "pair", file=where, figures=figures)
         assert raised.value.faults == (said,)
+
+
+def read_only(path: Path, *_: object, **__: object) -> int:
+    raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+
+def test_on_a_read_only_disk_the_file_that_was_asked_for_is_named(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "mine.html"
+    for name in ("write_bytes", "unlink"):
+        monkeypatch.setattr(Path, name, read_only)
+    with pytest.raises(InvalidInput) as raised:
+        make_report(at(RecordedCloud(directory=directory)), "pair", file=file)
+    assert raised.value.faults == (f"{file} cannot be written: Read-only file system",)
 
 
 def test_two_that_make_one_report_at_once_leave_it_whole(

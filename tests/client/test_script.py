@@ -485,8 +485,9 @@ def test_a_script_s_file_is_whole_while_it_is_written_again(project: Path) -> No
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(OSError, match="File too large") as raised:
             found.written(folder)
+        assert raised.value.filename == str(file)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert Script.read(file) == found
@@ -515,6 +516,11 @@ def test_results_of_runs_by_hand_are_no_part_of_the_project(project: Path) -> No
     ("metrics", "fault"),
     [
         ("/m.csv", 'metrics: must be a path in the project\'s folder, such as logs/metrics.csv, got "/m.csv"'),
+        (
+            {"tensorboard": "runs", "mlflow": "mlruns"},
+            'metrics: must have tensorboard or mlflow, not both, got {"tensorboard": "runs", "mlflow": "mlruns"}; '
+            "leave one out",
+        ),
         (
             {"tensorboard": "../runs"},
             'metrics: must be a path in the project\'s folder, such as logs/metrics.csv, got "../runs"',

@@ -93,8 +93,11 @@ def _value_fault(name: str, value: object) -> str | None:
     text = str(value)
     if not text:
         return "is empty, and Batch drops empty variables; give it a value, or leave it out"
-    if len(text) > MAX_VALUE or not text.isprintable():
-        return f"must be 1 to {MAX_VALUE} printable characters on one line, got {len(text)}"
+    if len(text) > MAX_VALUE:
+        return f"must have at most {MAX_VALUE} characters, got {len(text)}"
+    if not text.isprintable():
+        place = next(place for place, sign in enumerate(text, start=1) if not sign.isprintable())
+        return f"must be printable characters on one line, and number {place} of {len(text)} is none; leave it out"
     if looks_secret(name) or has_form_of_secret(text):
         return (
             "looks like a secret, and everybody who sees the sweep could read it, in its spec, in S3 and in the "
