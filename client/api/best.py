@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stepsweep.client.api.showing import best_as_html
-from stepsweep.contract.described import values_text
+from stepsweep.contract.described import at_epoch, values_text
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.objective import Objective
 from stepsweep.contract.output import Place
@@ -25,8 +25,10 @@ class Best:
         params: the chosen values.
         metric: the objective's metric.
         value: the best value over the epochs; with several folds or seeds their mean.
-        epoch: the first epoch that reached the value, counted from 1.
+        epoch: the first epoch that reached the value, counted from 1; with several folds or seeds the rounded mean of
+            their epochs.
         options: the params as options to append to a trainer's command.
+        n: number of trials that the value is the mean of, or 1.
         fewer_epochs: of a winner that has fewer epochs than the sweep's, why; otherwise empty.
     """
 
@@ -36,6 +38,7 @@ class Best:
     epoch: int
     trial_id: str
     options: str
+    n: int = 1
     fewer_epochs: str = ""
     _download: Download = field(repr=False, compare=False)
 
@@ -54,7 +57,7 @@ class Best:
 
     def __str__(self) -> str:
         why = f". {self.fewer_epochs}" if self.fewer_epochs else ""
-        return f"{self.options}  {self.metric} {self.value:.6g} at epoch {self.epoch}{why}"
+        return f"{self.options}  {self.metric} {self.value:.6g} {at_epoch(self.epoch, n=self.n)}{why}"
 
     def _repr_html_(self) -> str:
         """Returns what a notebook shows: its params, its value and its options."""
@@ -98,6 +101,7 @@ def best_of(place: Place, objective: Objective, download: Download, *, fewer_epo
         epoch=place.epoch,
         trial_id=place.trial_id,
         options=place.options,
+        n=place.n,
         fewer_epochs=fewer_epochs,
         _download=download,
     )

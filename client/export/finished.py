@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stepsweep.client.running.control import Found
 from stepsweep.contract.attempts import attempts_of
-from stepsweep.contract.described import values_text
+from stepsweep.contract.described import at_epoch, values_text
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import Metrics
@@ -57,7 +57,8 @@ class Finished:
         if not self.output or not (winner := self.output.winner):
             return ""
         why = f". {self.output.fewer_epochs}" if self.output.fewer_epochs else ""
-        return f"`{winner.options}`: {self.spec.objective.metric} {winner.value:.6g} at epoch {winner.epoch}{why}"
+        value = f"{self.spec.objective.metric} {winner.value:.6g} {at_epoch(winner.epoch, n=winner.n)}"
+        return f"`{winner.options}`: {value}{why}"
 
     @property
     def ids_on_front(self) -> set[str]:

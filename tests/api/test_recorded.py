@@ -440,7 +440,7 @@ def test_a_notebook_shows_how_it_goes() -> None:
 def test_a_notebook_shows_the_state_the_winner_and_the_top(sweeps: Sweeps) -> None:
     assert text_of(sweeps.get("folded")._repr_html_()) == (
         "<b>folded</b> FINISHED 4 of 4 trials ended\n"
-        "Winner: <code>--lr 0.01  val_accuracy 0.8125 at epoch 1</code>\n"
+        "Winner: <code>--lr 0.01  val_accuracy 0.8125 at epoch 1 on average</code>\n"
         "|lr|val_accuracy|epoch|\n"
         "1|0.01|0.8125|1|\n"
         "2|0.1|0.5625|1|\n"

@@ -47,7 +47,11 @@ def test_a_comparison_tells_it(directory: Path) -> None:
     cloud.succeeded("other", trial, {"val_accuracy": [0.05, 0.06]})
     cloud.reduced("other")
     told = CliRunner().invoke(cli, ["compare", "mine", "other", "--dir", str(directory), "--json"]).output
-    assert json.loads(told)["caveats"] == [f"mine: {WHY.removesuffix('.')}"]
+    assert json.loads(told)["caveats"] == [
+        "the winners were trained for different numbers of epochs (mine for 1, other for 2), which alone can make a "
+        "difference",
+        f"mine: {WHY.removesuffix('.')}",
+    ]
 
 
 def test_an_export_tells_it(directory: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -53,6 +53,11 @@ def _condition(when: Condition) -> str:
     return " ".join(f"{name}={'|'.join(map(as_word, values))}" for name, values in when.items())
 
 
+def at_epoch(epoch: int | None, *, n: int, of: int | None = None) -> str:
+    """Returns where a value was reached: `at epoch 3 of 9`, or for a mean of n trials `at epoch 3 of 9 on average`."""
+    return f"at epoch {epoch}{f' of {of}' if of else ''}{' on average' if n > 1 else ''}"
+
+
 def varying(spec: SweepSpec) -> set[str]:
     """Returns the parameters that tell trials apart: with more than one choice, or not part of all params."""
     several = {name for name, each in spec.parameters.items() if not is_listed(each) or size_of(each) > 1}

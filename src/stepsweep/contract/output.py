@@ -23,7 +23,8 @@ class Place:
 
     Attributes:
         value: the objective's value; with several folds or seeds their mean.
-        epoch: the first epoch that reached the value, counted from 1.
+        epoch: the first epoch that reached the value, counted from 1; with several folds or seeds the rounded mean of
+            their epochs.
         trial_id: id of the params' first trial.
         n: number of trials of the params.
         standard_error: of the mean; None if n is 1.

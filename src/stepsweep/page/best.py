@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from stepsweep.contract.ahead import behind, significantly_better, tested
-from stepsweep.contract.described import MAX_NAMED, assignments, number_of, shown_value
+from stepsweep.contract.described import MAX_NAMED, assignments, at_epoch, number_of, shown_value
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.words import options_line
 from stepsweep.page.drawn import label
@@ -23,7 +23,7 @@ def winner_of(facts: Facts) -> Markup:
     if winner is None or winner.value is None:
         return NOTHING
     error = "" if winner.standard_error is None else f" ± {shown_value(winner.standard_error, digits=2)}"
-    epoch = f" at epoch {winner.epoch} of {winner.epochs_trained}" if spec.epochs > 1 else ""
+    epoch = f" {at_epoch(winner.epoch, n=winner.n, of=winner.epochs_trained)}" if spec.epochs > 1 else ""
     several = f", the mean of {winner.n} trials" if winner.n > 1 else ""
     lines = [
         markup('<h2 id="winner-title">{}</h2>', "Winner" if facts.state == "finished" else "Best so far"),
