@@ -19,6 +19,8 @@ from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.marks import MADE_BY
 from stepsweep.contract.objective import Direction, Objective
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.page import sentences
 from stepsweep.page.axes import Axis, with_values
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -76,6 +78,11 @@ def letters_across(figure: Figure) -> int:
 def explained(figure: Figure, sentence: str) -> None:
     """Writes below a figure what to read from it."""
     figure.supxlabel(textwrap.fill(sentence, letters_across(figure)), fontsize=SMALL, color="0.35")
+
+
+def of_rungs(spec: SweepSpec, sentence: str = "") -> str:
+    """Returns what to read from a figure, and with halving that its values are after different numbers of epochs."""
+    return f"{sentence} {sentences.PROMOTED}".strip() if spec.halving else sentence
 
 
 def colours_of(objective: Objective) -> Colormap:

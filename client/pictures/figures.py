@@ -24,6 +24,7 @@ from stepsweep.client.pictures.canvas import (
     explained,
     new_picture,
     normalized_by,
+    of_rungs,
     place_of,
     ticks,
 )
@@ -55,12 +56,12 @@ def values_by_parameter(spec: SweepSpec, rows: Sequence[Row], name: str | None =
     with mpl.rc_context(STYLE):
         figure = new_picture(width=5, height=3.4)
         plot = figure.add_subplot()
-        if sum(each.varies for each in known) == 1:
+        if sum(each.varies for each in known) == 1 and not spec.halving:
             _curve(plot, axis, rows)
         _slice(plot, axis, rows, spec)
         if with_values(rows):
             plot.legend()
-        explained(figure, sentences.CURVE)
+        explained(figure, of_rungs(spec, sentences.CURVE))
     return figure
 
 
@@ -85,13 +86,15 @@ def slices(spec: SweepSpec, rows: Sequence[Row], order: Sequence[str] = ()) -> P
         plots = figure.subplots(lines, columns, squeeze=False, sharey=True).flatten()
         for plot, axis in zip(plots, shown, strict=False):
             _slice(plot, axis, rows, spec)
+        if spec.halving:
+            plots[0].legend()
         for place, plot in enumerate(plots):
             plot.set_visible(place < len(shown))
             if place % columns:
                 plot.set_ylabel("")
         more = len(varied) - len(shown)
         left_out = f" {number_of(more, 'more parameter')} {verb(more, 'is', 'are')} left out." if more > 0 else ""
-        explained(figure, sentences.SLICES + left_out)
+        explained(figure, of_rungs(spec, sentences.SLICES + left_out))
     return figure
 
 
@@ -107,12 +110,14 @@ def ranks(spec: SweepSpec, rows: Sequence[Row]) -> Picture:
     with mpl.rc_context(STYLE):
         figure = new_picture(width=5.5, height=3.4)
         plot = figure.add_subplot()
-        _with_spread(plot, [(place, value, row) for place, (row, value) in enumerate(ranked, start=1)])
+        _with_spread(plot, [(place, value, row) for place, (row, value) in enumerate(ranked, start=1)], spec)
+        if spec.halving:
+            plot.legend()
         plot.plot(1, ranked[0][1], "o", markersize=11, markerfacecolor="none", color=WINNER, markeredgewidth=2)
         plot.xaxis.set_major_locator(MaxNLocator(integer=True))
         plot.set(xlabel="rank", ylabel=spec.objective.metric)
         plot.grid(axis="y", alpha=0.3)
-        explained(figure, sentences.RANKS)
+        explained(figure, of_rungs(spec, sentences.RANKS))
     return figure
 
 
@@ -156,7 +161,7 @@ def parallel_coordinates(spec: SweepSpec, rows: Sequence[Row]) -> Picture:
         if with_values(rows):
             plot.legend(loc="upper center", bbox_to_anchor=(0.5, 1.12))
         figure.colorbar(ScalarMappable(normalized, colours), ax=plot, label=spec.objective.metric, pad=0.02)
-        explained(figure, sentences.PARALLEL)
+        explained(figure, of_rungs(spec, sentences.PARALLEL))
     return figure
 
 
@@ -165,7 +170,7 @@ def parallel_coordinates(spec: SweepSpec, rows: Sequence[Row]) -> Picture:
 
 def _slice(plot: Axes, axis: Axis, rows: Sequence[Row], spec: SweepSpec) -> None:
     ranked = [(place_of(axis, row.texts[axis.name]), value, row) for row, value in with_values(having(rows, axis.name))]
-    _with_spread(plot, ranked)
+    _with_spread(plot, ranked, spec)
     for place, value, _ in [each for each in ranked if each[2].rank == 1]:
         plot.plot(place, value, "*", color=WINNER, markersize=13, label="winner", zorder=3)
     ticks(plot, axis, vertical=False)
@@ -173,16 +178,19 @@ def _slice(plot: Axes, axis: Axis, rows: Sequence[Row], spec: SweepSpec) -> None
     plot.grid(axis="y", alpha=0.3)
 
 
-def _with_spread(plot: Axes, ranked: Sequence[tuple[float, float, Row]]) -> None:
-    """Draws values at their places; of means with their standard errors, and each trial's value."""
+def _with_spread(plot: Axes, ranked: Sequence[tuple[float, float, Row]], spec: SweepSpec) -> None:
+    """Draws values at their places, in a colour for each rung; of means with their errors, and each trial's value."""
     each = [(place, value) for place, _, row in ranked for value in row.each]
     if each:
         plot.plot([place for place, _ in each], [value for _, value in each], ".", color="0.55", markersize=4)
-    plot.errorbar(
-        [place for place, _, _ in ranked], [value for _, value, _ in ranked],
-        yerr=[row.standard_error or 0 for _, _, row in ranked] if each else None,
-        fmt="o", color=COLOURS[0], markersize=5, alpha=0.8, ecolor="0.4", elinewidth=1,
-    )  # fmt: skip
+    for rung, epochs in enumerate(spec.rungs):
+        there = [point for point in ranked if point[2].rung == rung]
+        plot.errorbar(
+            [place for place, _, _ in there], [value for _, value, _ in there],
+            yerr=[row.standard_error or 0 for _, _, row in there] if each else None,
+            fmt="o", color=COLOURS[rung % len(COLOURS)], markersize=5, alpha=0.8, ecolor="0.4", elinewidth=1,
+            label=number_of(epochs, "epoch") if spec.halving and there else None,
+        )  # fmt: skip
 
 
 def _curve(plot: Axes, axis: Axis, rows: Sequence[Row]) -> None:

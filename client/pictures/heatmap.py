@@ -17,6 +17,7 @@ from stepsweep.client.pictures.canvas import (
     explained,
     new_picture,
     normalized_by,
+    of_rungs,
     place_of,
     ticks,
 )
@@ -66,7 +67,9 @@ def heatmap(spec: SweepSpec, rows: Sequence[Row], *, down: str | None = None, ac
         mappable = ScalarMappable(normalized_by(having(rows, one.name, other.name)), colours_of(spec.objective))
         figure.colorbar(mappable, ax=plot, shrink=0.9)
         if is_grid(one, other, rows):
-            explained(figure, sentences.CELLS)
+            explained(figure, of_rungs(spec, sentences.CELLS))
+        elif spec.halving:
+            explained(figure, of_rungs(spec))
         elif _has_surface(spec, one, other, with_values(having(rows, one.name, other.name))):
             explained(figure, sentences.SURFACE)
     return figure

@@ -5,12 +5,14 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -137,6 +139,29 @@ APART = SweepSpec.from_json(
     }}
 )  # fmt: skip
 APART_ROWS = rows([({"opt": "sgd", "momentum": "0.5"}, 0.9), ({"opt": "adam", "beta2": "0.9"}, 0.8)])
+
+
+HALVED = SweepSpec.from_json({**PLANE.to_json(), "halving": {"min_epochs": 3, "factor": 3}})
+HALVED_ROWS = [replace(row, rung=1 if row.rank == 1 else 0) for row in PLANE_ROWS]
+
+
+@pytest.mark.parametrize("draw", [heatmap, slices, ranks, parallel_coordinates])
+def test_with_halving_a_picture_says_that_its_values_are_after_other_epochs(draw: Callable[..., Figure]) -> None:
+    said = "Values of promoted trials are after more epochs."
+    assert said in " ".join(draw(HALVED, HALVED_ROWS).get_supxlabel().split())
+    assert said not in " ".join(draw(PLANE, PLANE_ROWS).get_supxlabel().split())
+
+
+@pytest.mark.parametrize("draw", [slices, ranks])
+def test_with_halving_each_rung_has_a_colour(draw: Callable[..., Figure]) -> None:
+    first = draw(HALVED, HALVED_ROWS).axes[0]
+    legend = first.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()][-2:] == ["3 epochs", "9 epochs"]
+    drawn = {bars.get_label(): bars.lines[0] for bars in first.containers if isinstance(bars, ErrorbarContainer)}
+    assert [len(places(line)) for line in drawn.values()] == [2, 1]
+    assert len({line.get_color() for line in drawn.values()}) == 2
+    assert draw(PLANE, PLANE_ROWS).axes[0].get_legend() is None
 
 
 @pytest.mark.parametrize(

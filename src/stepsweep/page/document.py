@@ -84,7 +84,7 @@ def body(
         + ("" if facts.is_score else " Click a trial to add or remove its learning curve."),
         "deciding": "epoch that counts" if spec.has_front else "best epoch",
         "of_click": one if facts.is_score else "Click a trial to add or remove its learning curve.",
-        "of_promoted": " Values of promoted trials are after more epochs." if halved else "",
+        "of_promoted": f" {sentences.PROMOTED}" if halved else "",
         "of_slices": " Colours are rungs, as in the chart of the best values." if halved else "",
         "of_course": sentences.COURSE_OF_RUNGS if halved else sentences.COURSE,
         "of_ranks": (" Trials of a higher rung come first; colours are rungs." if halved else "")

@@ -32,3 +32,4 @@ RANKS = (
     "Trials from the best to the worst: a steep start says that few come near the winner, a flat one that many are "
     "about as good."
 )
+PROMOTED = "Values of promoted trials are after more epochs."
