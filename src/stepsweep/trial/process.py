@@ -78,15 +78,18 @@ def run(
     child: subprocess.Popen[bytes] | None = None
     streams: list[_Stream] = []
     is_idle = threading.Event()
-    told = 0
+    told = is_read_from = False
+    owed = 0  # a signal that came before the script could be told
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
-        nonlocal told
+        nonlocal told, owed
         if child and child.poll() is not None:  # it has ended by itself
             return
-        told = number
-        if child:
+        told = True
+        if is_read_from:
             tell(number)
+        else:
+            owed = number
 
     def tell(number: int) -> None:
         _catch_up(streams, is_idle)
@@ -112,8 +115,9 @@ def run(
             target=_pass_through, args=(streams, line, failed, is_over, is_read, is_idle), daemon=True
         )
         reader.start()
-        if told:  # before there was a child to tell
-            pass_on(told, None)
+        is_read_from = True
+        if owed:
+            tell(owed)
         if end:
             threading.Thread(target=_end, args=(child, end, tell), daemon=True).start()
         try:
@@ -129,7 +133,7 @@ def run(
         for number, handler in before.items():
             is_kept = number == signal.SIGTERM and not is_last
             signal.signal(number, (lambda *_: None) if is_kept else handler)
-    return Ended(128 - code if code < 0 else code, killed=code < 0, terminated=bool(told))
+    return Ended(128 - code if code < 0 else code, killed=code < 0, terminated=told)
 
 
 def _waited(child: subprocess.Popen[bytes]) -> int:
