@@ -93,14 +93,14 @@ def test_a_sweep_that_is_resumed_has_each_object_read_once(
     finished: Stack, asked: Counter[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket, key = finished.bucket, keys.to_run_key("mine", 0)
-    names = (keys.plan_key("mine", 0), key, keys.latest_key("mine"))
+    names = (keys.plan_key("mine", 0), key, keys.latest_key("mine"), keys.results_key("mine", 0))
     before = {name: bucket.get_json(name) for name in names}
     finished.ends_with(bucket.get_json(keys.winner_key("mine")))
     asked.clear()
     send = URLLib3Session.send
 
     def planning(session: URLLib3Session, request: AWSPreparedRequest) -> Any:
-        """Plans the sweep anew when its execution has started, as the state machine does."""
+        """Plans and reduces the sweep anew when its execution has started, as the state machine does."""
         response = send(session, request)
         if "StartExecution" in str(request.headers.get("X-Amz-Target")):
             body = request.body.decode() if isinstance(request.body, bytes) else str(request.body)
