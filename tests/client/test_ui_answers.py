@@ -173,7 +173,7 @@ LIKE_FRONT = (
     '"keep_artifacts": "front" } '
 )
 NO_PAGE = "not shown: This cannot be shown {} All sweeps"
-SWEEPS = 'there is no sweep "nope" in cloud/s3/bucket; there are 3, such as front, halfway, mine'
+SWEEPS = 'there is no sweep "nope" in cloud/s3/bucket; there are the sweeps front, halfway, mine'
 
 
 def test_the_list(site: Site) -> None:
