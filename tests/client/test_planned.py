@@ -46,3 +46,12 @@ def test_of_a_model_that_proposes_in_rounds(tmp_path: Path) -> None:
     first, *_ = cloud.planned("s", SPACE, search={"method": "tpe", "trials": 12, "batch": 4}, repeats=2)
     cloud.succeeded("s", first, {"val_accuracy": [0.5] * 3})
     assert planned_of(cloud, "s") == [24, 24]
+
+
+def test_a_search_that_ended_without_a_value_says_how_many_it_did_not_try(tmp_path: Path) -> None:
+    cloud = RecordedCloud(directory=tmp_path)
+    for trial in cloud.planned("s", SPACE, search={"method": "tpe", "trials": 12, "batch": 4}, repeats=2):
+        cloud.failed("s", trial, "no\n")
+    cloud.reduced("s")
+    shown = CliRunner().invoke(cli, ["show", "s", "--dir", str(tmp_path)]).output
+    assert "Untried  16 trials: the search ended before\n" in shown
