@@ -95,7 +95,9 @@ def test_a_sweep_that_is_resumed_has_each_object_read_once(
     bucket, key = finished.bucket, keys.to_run_key("mine", 0)
     names = (keys.plan_key("mine", 0), key, keys.latest_key("mine"), keys.results_key("mine", 0))
     before = {name: bucket.get_json(name) for name in names}
-    finished.ends_with(bucket.get_json(keys.winner_key("mine")))
+    output = bucket.get_json(keys.winner_key("mine"))
+    winners = keys.metrics_key(output["winner"]["trial_id"], 2)
+    finished.ends_with(output)
     asked.clear()
     send = URLLib3Session.send
 
@@ -116,5 +118,7 @@ def test_a_sweep_that_is_resumed_has_each_object_read_once(
     # It follows the execution by what its prefix holds.
     followed = asked.pop(("LIST", keys.sweep_prefix("mine")))
     assert 1 <= followed <= asked.pop(("GET", keys.latest_key("mine"))) <= followed + 3
+    # A curve is shown when its trial has ended. That of the winner also tells where its files are.
+    assert asked.pop(("GET", winners)) == 2
     assert {what: times for what, times in asked.items() if times > 1} == {}
     assert asked[("GET", key)] == 1
