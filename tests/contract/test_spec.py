@@ -475,6 +475,10 @@ class TestHostileInput:
         "parameter": lambda x: {**TUTORIAL, "parameters": {x: [1]}},
         "fixed name": lambda x: {**TUTORIAL, "fixed": {x: 1}},
         "objective's field": lambda x: {**TUTORIAL, "objective": {x: 1}},
+        "param of try_first": lambda x: {**TUTORIAL, "try_first": [{x: 1}]},
+        "param of try_first with a fault": lambda x: {**TUTORIAL, "try_first": [{x: {}}]},
+        "param of a list": lambda x: {**TUTORIAL, "search": {"method": "list", "trials": [{x: 1}]}},
+        "param of exclude": lambda x: {**TUTORIAL, "exclude": [{x: 1}]},
     }
 
     @pytest.mark.parametrize("place", [*AS_VALUE, *AS_KEY])

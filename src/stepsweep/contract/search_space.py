@@ -113,7 +113,7 @@ class SearchSpace:
         """Yields why params are not of this space."""
         for name in params:
             if name not in self.parameters:
-                yield f"there is no parameter `{name}`; there are {', '.join(self.parameters)}"
+                yield f"there is no parameter `{shown(name)[1:-1]}`; there are {', '.join(self.parameters)}"
         out = unknown = 0
         for level in self._diagram.levels:
             name = level.name

@@ -117,7 +117,7 @@ def _by_hand(field: str, raw: object, faults: list[str]) -> list[tuple[str, Para
             try:
                 params[str(name)] = parse_value(value)
             except ValueError as error:
-                faults.append(f"{where}.{name}: {error}")
+                faults.append(f"{where}.{shown(str(name))[1:-1]}: {error}")
         key = frozenset(key_of(params))
         if len(faults) == before and key in seen:
             faults.append(f"{where}: {shown(item)} stands in the list twice; give all params once")
