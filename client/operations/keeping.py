@@ -1,9 +1,11 @@
 """Finished trials of a trainer that has changed since: says that they do not count, or counts them on request."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from stepsweep.bucket.artifacts import MAX_FILES
 from stepsweep.bucket.plans import Plan
 from stepsweep.bucket.records import Records
 from stepsweep.bucket.s3 import Bucket, for_all
@@ -88,7 +90,7 @@ def former(spec: SweepSpec, cloud: Cloud, deployment: Deployment) -> Former | No
 
 
 def keep(found: Former, deployment: Deployment) -> None:
-    """Makes the results of the former trainer those of the present one, with a note beside each.
+    """Makes the results of the former trainer those of the present one: metrics and artifacts, with a note beside.
 
     Raises:
         CloudError: the cloud did not answer, or does not allow it.
@@ -98,15 +100,36 @@ def keep(found: Former, deployment: Deployment) -> None:
     def copied(pair: tuple[str, str]) -> None:
         old, new = pair
         note = {"trial_id": old, "trainer_version": found.version}
-        for key in _metrics(deployment, old):
+        for key, epochs in _metrics(deployment, old).items():
             name = key.rpartition("/")[2]
             data = deployment.store.get(key)
             if data is not None and deployment.store.get(f"{keys.TRIALS}{new}/{name}", at_most=1) is None:
+                _keep_artifacts(
+                    bucket,
+                    data,
+                    *(keys.new_artifacts_prefix(each, epochs) for each in pair),
+                    kept=keys.kept_artifacts_prefix(old, epochs),
+                )
                 bucket.put_json(f"{keys.TRIALS}{new}/{KEPT_FROM}", note)
                 bucket.put_once(f"{keys.TRIALS}{new}/{name}", data, "text/csv")
 
     with explained():
         for_all(copied, list(found.trials.items()))
+
+
+def _keep_artifacts(bucket: Bucket, metrics: bytes, former: str, present: str, *, kept: str) -> None:
+    """Copies the files of a trial to where a trial of the present trainer leaves its own.
+
+    Args:
+        former: the prefix of new artifacts of the former trainer's trial.
+        kept: that of copies that stay.
+    """
+    for source in (kept, keys.artifacts_of_metrics(former, metrics), former):
+        if sizes := bucket.sizes(source, at_most=MAX_FILES):
+            target = keys.artifacts_of_metrics(present, metrics)
+            for name, size in sizes.items():
+                bucket.copy(source + name, target + name, size=size)
+            return
 
 
 def _candidates(spec: SweepSpec, cloud: Cloud) -> Iterator[str]:
@@ -150,7 +173,8 @@ def _id_of(trial: Trial, spec: SweepSpec, version: str) -> str:
     )
 
 
-def _metrics(deployment: Deployment, trial_id: str) -> list[str]:
-    """Returns the keys of a trial's metrics."""
-    prefix = f"{keys.TRIALS}{trial_id}/"
-    return [key for key in deployment.store.listed(prefix) if key.startswith(prefix + keys.METRICS_NAME)]
+def _metrics(deployment: Deployment, trial_id: str) -> dict[str, int]:
+    """Returns the epochs of a trial's metrics, by their key."""
+    pattern = re.compile(keys.metrics_key(trial_id, 0).replace("e0.", "e([1-9][0-9]{0,8})[.]"))
+    found = map(pattern.fullmatch, deployment.store.listed(f"{keys.TRIALS}{trial_id}/"))
+    return {match[0]: int(match[1]) for match in found if match}

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from filelock import FileLock
 
+from stepsweep.bucket.trial_files import TrialFiles
 from stepsweep.client.cli.main import cli
 from stepsweep.client.clouds import background
 from stepsweep.client.clouds.ahead import Ahead
@@ -30,6 +31,7 @@ from stepsweep.client.running.progress import Progress
 from stepsweep.client.running.stopping import Stopped, stop_sweep
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.local.joining import starting
 from tests.support.command import Sweep
@@ -319,9 +321,15 @@ def test_a_sweep_that_differs_by_case_only_is_refused_on_this_machine(stack: Sta
 def test_finished_trials_of_a_former_trainer_are_kept_or_named(
     stack: Stack, aws: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for trial in stack.planned(**MINE.to_json()):
+    first_trial, other_trial = stack.planned(**MINE.to_json())
+    for trial in (first_trial, other_trial):
         stack.succeeded("mine", trial, [0.5])
-    monkeypatch.setattr(Cloud, "on_aws", lambda _self: replace(stack.deployment, trainer_version="2"))
+    own = keys.artifacts_of_metrics(first_trial.new_artifacts, stack.bucket.get(first_trial.metrics_key) or b"")
+    stack.bucket.put(f"{own}a folder/best.pt", b"weights", "")
+    stack.bucket.put(f"{other_trial.new_artifacts}best.pt", b"not kept", "")
+    stack.bucket.put(f"{other_trial.kept_artifacts}best.pt", b"kept", "")
+    changed = replace(stack.deployment, trainer_version="2")
+    monkeypatch.setattr(Cloud, "on_aws", lambda _self: changed)
     told = Told()
     first = start(MINE, aws, told)
     assert told.events == [
@@ -336,6 +344,11 @@ def test_finished_trials_of_a_former_trainer_are_kept_or_named(
     kept = start(MINE, aws, told, keep_results=True)
     assert told.events == [Doing("Keeping 2 finished trials of the trainer before its change …")]
     assert kept.spec == replace(MINE, accept_trainer=True)
+    files = TrialFiles(changed.store)
+    left = [files.artifacts(trial) for trial in first_round(MINE, trainer_version="2")]
+    assert [[(each.name, stack.bucket.get(each.key)) for each in of_trial] for of_trial in left] == [
+        [("a folder/best.pt", b"weights")], [("best.pt", b"kept")]
+    ]  # fmt: skip
     stop_and_wait(aws, "mine", Told())
 
 
