@@ -112,6 +112,22 @@ def test_a_signal_before_the_script_has_started_reaches_it(monkeypatch: pytest.M
     assert (ran.ended, ran.told) == (Ended(code=128 + 15, killed=True, terminated=True), 1)
 
 
+def test_a_second_signal_reaches_the_script_while_the_wrapper_is_busy_with_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    busy = threading.Lock()
+
+    def again(ran: Ran) -> None:
+        with busy:  # as metrics that are being read
+            ran.told += 1
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.05)
+
+    monkeypatch.setattr(Ran, "_terminated", again)
+    ran = Ran("trap 'exit 3' TERM; echo signal me; while sleep 0.01; do :; done")
+    assert (ran.ended.code, ran.told) == (3, 1)
+
+
 @pytest.fixture
 def signals() -> Iterator[None]:
     """A shell that starts something in the background has it ignore Ctrl-C, and so would its own shells."""

@@ -77,7 +77,7 @@ def run(
     """
     child: subprocess.Popen[bytes] | None = None
     streams: list[_Stream] = []
-    is_idle = threading.Event()
+    is_idle, is_told = threading.Event(), threading.Event()
     told = is_read_from = False
     owed = 0  # a signal that came before the script could be told
 
@@ -92,8 +92,10 @@ def run(
             owed = number
 
     def tell(number: int) -> None:
-        _catch_up(streams, is_idle)
-        terminated()
+        if not is_told.is_set():  # or a second signal would wait for what the first one holds
+            is_told.set()
+            _catch_up(streams, is_idle)
+            terminated()
         if child:
             child.send_signal(number)
 
