@@ -156,7 +156,7 @@ def test_a_note_goes_with_its_sweep_and_that_is_said_before(tmp_path: Path) -> N
     recorded.planned("mine", {"lr": [0.1]})
     assert sweep("note", "mine", TEXT).returncode == 0
     asked = sweep("rm", "mine")
-    assert "\nKept: what is kept of their artifacts, in artifacts/kept/\n" in asked.stdout
+    assert "\nKept: what is kept of its artifacts, in artifacts/kept/\n" in asked.stdout
     assert f"“{FIRST}”" in asked.stdout
     removed = sweep("rm", "mine", "--yes")
     assert f"Deleted too: its note, “{FIRST}”\n" in removed.stdout
