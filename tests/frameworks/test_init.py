@@ -83,6 +83,7 @@ def test_the_options_of_a_command_of_typer(project: Sweep) -> None:
         "  batch-size: [16, 32, 64]",
         '  # optimizer: ["sgd", "adamw"]',
         "  # augment: [false, true]",
+        "  # tags: [[VALUE, VALUE]]  # takes several values: write lists: repeat in `arguments`",
         "# Other options: dry-run",
         "",
         "epochs: 3",

@@ -194,6 +194,11 @@ class TestCut:
             with pytest.raises(InDoubt):
                 found.state()
 
+    def test_a_row_that_comes_once_more_costs_no_checkpoint(self, tmp_path: Path) -> None:
+        found = self.reported(tmp_path, '{"epoch": 2, "loss": 0.5}')
+        assert losses(found) == [0.25, 0.5]
+        assert found.state()["values"]["loss"][-1][0] == 2
+
     def test_other_numbers_after_it_cost_no_checkpoint(self, tmp_path: Path) -> None:
         found = metrics(tmp_path, "printed", [{"epoch": 1, "loss": 1, "acc": 2}], epochs=3)
         found.cut()

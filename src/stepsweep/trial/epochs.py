@@ -48,7 +48,12 @@ class Epochs:
         }
 
     def may_have_ended_one(self, before: Epochs) -> bool:
-        """Whether an epoch may have ended since a moment before. Names that are new then are no metrics of epochs."""
+        """Whether an epoch may have ended since a moment before.
+
+        Names that are new then are no metrics of epochs, and values that are printed once more end none.
+        """
+        if self.columns == before.columns:
+            return False
         names = self.since(before)
         return bool(names and (names & before.columns.keys() or not before.columns)) and self._is_like_before()
 
