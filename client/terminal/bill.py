@@ -78,8 +78,8 @@ def _off(pace: Pace, epochs: int) -> Iterator[str]:
     had = number_of(most, "epoch") if fewest == most else f"{fewest:,} to {number_of(most, 'epoch')}"
     weighs, too = ("more", "low") if epochs < fewest else ("less", "high")
     yield (
-        f"Those jobs trained {had}. In one of {number_of(epochs, 'epoch')} the start weighs {weighs}, so these times "
-        f"and costs are rather too {too}."
+        f"Those jobs trained {had}. In a job of {number_of(epochs, 'epoch')} the start weighs {weighs}, so these times "
+        f"and costs are probably too {too}."
     )
 
 

@@ -229,13 +229,13 @@ def test_a_plan_of_shorter_or_longer_trials_than_were_measured_says_which_way_it
     assert "Those jobs" not in planned(recorded, trainer, "--set", "lr=3").output
     shorter = " ".join(planned(recorded, trainer, "--set", "lr=3", "--epochs", "1").output.split())
     assert (
-        "on this machine. Those jobs trained 4 epochs. In one of 1 epoch the start weighs more, so these times and "
-        "costs are rather too low. On AWS"
+        "on this machine. Those jobs trained 4 epochs. In a job of 1 epoch the start weighs more, so these times and "
+        "costs are probably too low. On AWS"
     ) in shorter
     finished(recorded, "second", trainer, [8], epochs=5)
     assert "Those jobs" not in planned(recorded, trainer, "--set", "lr=3", "--epochs", "5").output
     longer = planned(recorded, trainer, "--set", "lr=3", "--epochs", "9")
-    assert "trained 4 to 5 epochs. In one of 9 epochs the start weighs less" in longer.output
+    assert "trained 4 to 5 epochs. In a job of 9 epochs the start weighs less" in longer.output
     assert json.loads(planned(recorded, trainer, "--set", "lr=3", "--json").output)["measured_epochs"] == [4, 5]
 
 
