@@ -95,7 +95,7 @@ def _winner(
     winner = leaderboard[0]
     return {
         "winner": Place.of(winner),
-        "fewer_epochs": fewer_epochs(spec, leaderboard, ended_early=bool(ended_by)),
+        "fewer_epochs": fewer_epochs(spec, winner, ended_early=bool(ended_by)),
         "summary": _summary(bucket, winner.trial) if spec.trials_each == 1 else None,
         "artifacts": _kept(winner.trial, files),
         "ties": tuple(_tie(winner, group) for group in ranking.ties(leaderboard)[:BEST]),

@@ -1,22 +1,18 @@
 """Why a winner of halving has fewer epochs than the sweep's: it stands below the last rung."""
 
-from collections.abc import Sequence
-
 from stepsweep.contract.described import number_of
 from stepsweep.contract.results import Group
 from stepsweep.contract.spec import SweepSpec
 
 
-def fewer_epochs(spec: SweepSpec, leaderboard: Sequence[Group], *, ended_early: bool) -> str:
+def fewer_epochs(spec: SweepSpec, winner: Group, *, ended_early: bool) -> str:
     """Returns a sentence for people; an empty text if the winner is on the last rung.
 
     A trial that ended its own training before its last epoch climbs all the same, and needs no such sentence.
 
     Args:
-        leaderboard: its first group is the winner.
         ended_early: whether a rule ended the search.
     """
-    winner = leaderboard[0]
     if winner.rung == len(spec.rungs) - 1:
         return ""
     if spec.trials_each == 1:
