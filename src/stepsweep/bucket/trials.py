@@ -79,7 +79,7 @@ def _read(
     try:
         metrics = parse_csv(data, max_epochs=trial.epochs)
         reached = Reached.of(objectives, metrics)
-    except (Diverged, InvalidMetrics) as error:
+    except InvalidMetrics as error:
         cause = Cause.DIVERGED if isinstance(error, Diverged) else None
         reason = str(error) if metrics else f"{error}; {_if_damaged(trial, in_rounds=in_rounds)}"
         result = _ended(trial, Status.INVALID, reason, cause)
