@@ -51,7 +51,7 @@ def plan_workers(
     """
     log = SearchLog.read(bucket, spec.name)
     if not part:
-        within_budget(spec, rates, job, finished=0, to_run=_trials(spec))
+        within_budget(spec, rates, job, finished=0, to_run=spec.number_of_trials)
         if not claim(bucket, spec) and log.state is not None and not spec.accept_trainer:
             check_trainer(spec, then=_trainer_of(log.state.began), now=trainer)
     elif log.state is not None:  # an execution's jobs run the image that it started with
@@ -89,7 +89,7 @@ def plan_workers(
     return {
         "sweep": spec.name,
         "round": part,
-        "planned": _trials(spec),
+        "planned": spec.number_of_trials,
         "to_run": len(items),
         "to_run_key": key,
         "planned_at": int(time.time() * 1000),
@@ -113,8 +113,3 @@ def _begun(log: SearchLog, began: Began, *, workers: int) -> SearchState:
 
 def _trainer_of(began: Began) -> Trainer:
     return Trainer(version=began.trainer_version, name=began.trainer_name)
-
-
-def _trials(spec: SweepSpec) -> int:
-    """Returns how many trials a search begins."""
-    return spec.number_of_params * spec.trials_each

@@ -150,7 +150,7 @@ def check_budget(spec: SweepSpec, cloud: Cloud, script: "Script | None" = None) 
 def _check_as_planned(spec: SweepSpec, rates: Rates, job: StackJob, finished: int) -> None:
     """Checks the budget as the planner does. Raises InvalidSweep."""
     if not spec.rounds:  # which trials a free-running search begins is not known to its planner
-        finished, begun = 0, spec.number_of_params * spec.trials_each
+        finished, begun = 0, spec.number_of_trials
     else:
         begun = rounds.schedule(spec)[0].trials
     within_budget(spec, rates, job, finished=finished, to_run=begun - finished)

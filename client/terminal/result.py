@@ -127,7 +127,7 @@ def show_result(
         view.line(f"Trials   {_counted(output.outcomes)}")
         view.line(f"Jobs     {_spent(output.cost, on_aws=is_on_aws)}")
         _artifacts(view, spec, output, where)
-    elif (untried := spec.number_of_params * spec.trials_each - sum(row.n for row in rows)) > 0:
+    elif (untried := spec.number_of_trials - sum(row.n for row in rows)) > 0:
         view.line(f"Untried  {number_of(untried, 'trial')}: the search ended before", "yellow")
     view.copyable(f"Results  {objects}/{leaderboard_key(spec.name)}")
 

@@ -34,7 +34,7 @@ class Plan:
     @property
     def in_all(self) -> int:
         """How many trials the search tries, unless a rule ends it."""
-        return len(self.trials) if self.has_ended else self.spec.number_of_params * self.spec.trials_each
+        return len(self.trials) if self.has_ended else self.spec.number_of_trials
 
     @property
     def planned(self) -> list[Trial]:

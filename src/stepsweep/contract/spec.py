@@ -205,6 +205,11 @@ class SweepSpec:
         return self.search.trials or self.space.size
 
     @property
+    def number_of_trials(self) -> int:
+        """How many trials the search begins, unless a rule ends it."""
+        return self.number_of_params * self.trials_each
+
+    @property
     def rungs(self) -> tuple[int, ...]:
         """The epoch budget of each rung, after which halving promotes trials; the last is `epochs`."""
         return self.halving.rungs(self.epochs) if self.halving else (self.epochs,)
