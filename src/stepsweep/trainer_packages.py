@@ -7,6 +7,7 @@ imported from where it was installed, copy or not. One of the project itself is 
 import json
 import sysconfig
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -35,10 +36,23 @@ def packages_outside(project: Path, python: str | None) -> dict[str, Path]:
 
 def _editable(python: str | None) -> Iterator[tuple[str, Path]]:
     for site in _site_packages(python):
-        for file in site.glob("*.dist-info/direct_url.json"):
-            name, url = file.parent.name.partition("-")[0], _url(file)
-            if name != OURS and url.startswith("file:") and (folder := Path(unquote(urlsplit(url).path))).is_dir():
-                yield name, folder.resolve()
+        if site.is_dir():
+            yield from _editable_in(site, site.stat().st_mtime_ns)
+
+
+@lru_cache
+def _editable_in(site: Path, _changed: int) -> tuple[tuple[str, Path], ...]:
+    """Returns what `_editable` does. A command asks several times, and hundreds of packages may be installed.
+
+    Args:
+        _changed: when a package was installed or removed last.
+    """
+    found = []
+    for file in site.glob("*.dist-info/direct_url.json"):
+        name, url = file.parent.name.partition("-")[0], _url(file)
+        if name != OURS and url.startswith("file:") and (folder := Path(unquote(urlsplit(url).path))).is_dir():
+            found.append((name, folder.resolve()))
+    return tuple(found)
 
 
 def _site_packages(python: str | None) -> list[Path]:
