@@ -83,8 +83,7 @@ class Script:
     @property
     def placeholders(self) -> frozenset[str]:
         """The names of the command's placeholders, without `{args}`."""
-        words = self.entrypoint[self.entrypoint.index("--") + 1 :] if "--" in self.entrypoint else ()
-        return frozenset(name for word in words if word != ARGS for name in PLACEHOLDER.findall(word))
+        return frozenset(name for word in self._words if word != ARGS for name in PLACEHOLDER.findall(word))
 
     def has_place_for(self, name: str) -> bool:
         """Whether the script can get an option: the kit passes over `epochs` and `seed` without a place."""
