@@ -7,6 +7,8 @@ const Filter = (() => {
   const CONDITION = new RegExp(`^([a-z][a-z0-9_./@-]*)(${SIGN})(.*)$`, "i");
   const MAX_NAMED = 8;
 
+  const isOrder = (sign) => /[<>]/.test(sign);
+
   // Returns the tests, and what is wrong with words that let no trial through.
   // columns: each with its name, its value of a trial, and whether all its values are numbers; of one name the first counts.
   // texts: by trial, in small letters.
@@ -22,11 +24,10 @@ const Filter = (() => {
     if (!name) return { test: asText };
     const column = columns.find((each) => each.name === name) ?? columns.find((each) => each.name.toLowerCase() === name.toLowerCase());
     if (!column) return { test: asText, fault: texts.some((_, trial) => asText(trial)) ? null : unknown(name, columns) };
-    const isOrder = sign.includes("<") || sign.includes(">");
     const isNumber = wanted !== "" && !Number.isNaN(Number(wanted));
     if (wanted === "") return wrong(`${column.name}${sign} lacks a value: write one behind it`);
     if (column.isNumber && !isNumber) return wrong(`${column.name} has numbers: write one behind ${sign}, not ${wanted}`);
-    if (isOrder && !isNumber) return wrong(`${sign} compares numbers: write one behind it, not ${wanted}, or ${column.name}=${wanted}`);
+    if (isOrder(sign) && !isNumber) return wrong(`${sign} compares numbers: write one behind it, not ${wanted}, or ${column.name}=${wanted}`);
     return { test: (trial) => holds(column.by(trial), sign, wanted) };
   }
 
@@ -36,7 +37,7 @@ const Filter = (() => {
     if (value === null || value === "") return false;
     const numbers = [Number(value), Number(wanted)];
     if (!numbers.some(Number.isNaN)) return COMPARE[sign](...numbers);
-    return !/[<>]/.test(sign) && COMPARE[sign](String(value).toLowerCase(), wanted.toLowerCase());
+    return !isOrder(sign) && COMPARE[sign](String(value).toLowerCase(), wanted.toLowerCase());
   }
 
   function unknown(name, columns) {

@@ -65,9 +65,9 @@ const Leaderboard = (() => {
   }
 
   // All that the filter knows by a name, also what has no column since it is the same in all trials, or has no value yet.
-  const filterable = () => [
+  const filterable = (all) => [
     ...axes.map(({ name }, number) => ({ name, by: (trial) => trials.params[trial][number], isNumber: !isText(number) })),
-    ...columns(),
+    ...all,
     ...["rank", "epoch", "trained"].map((name) => ({ name, by: (trial) => trials[name][trial], isNumber: true })),
     { name: objective.metric, by: (trial) => trials.value[trial], isNumber: true },
   ];
@@ -76,7 +76,7 @@ const Leaderboard = (() => {
     const outcome = byId("outcome").value;
     const all = columns();
     texts = texts ?? trials.rank.map((_, trial) => all.map((column) => column.text(trial)).join(" ").toLowerCase());
-    const { tests, faults } = Filter.read(byId("filter").value, filterable(), texts);
+    const { tests, faults } = Filter.read(byId("filter").value, filterable(all), texts);
     const shown = trials.rank.map((_, trial) => (!outcome || trials.status[trial] === outcome) && tests.every((holds) => holds(trial)) && ParallelAxes.isBrushed(trial));
     Trials.show(shown);
     const [count, of] = [shown.filter(Boolean).length, shown.length];
