@@ -40,6 +40,7 @@ SOURCES = (
     "stack_config.py",
     "stack_values.py",
     "trainer_files.py",
+    "trainer_packages.py",
     "trainer_script.py",
 )
 """Sources of the template and its assets besides the app's folder, except a user's own trainer."""
