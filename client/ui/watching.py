@@ -102,7 +102,7 @@ class SweepWatch:
         if execution is not None:
             followed = self._followed(found, execution)
             followed.look(unless_within_seconds=FRESH_SECONDS)
-            return self._running(followed)
+            return self._running(followed, found)
         self._kept.forget(self._name)
         try:
             return self._at_rest(found)
@@ -164,7 +164,7 @@ class SweepWatch:
                     self._kept.forget(self._name)
                     self._rest(feed, self._at_rest(found))
                 else:
-                    self._run(feed, self._followed(found, execution))
+                    self._run(feed, self._followed(found, execution), found)
             except InvalidInput as error:  # it was removed, or is not planned yet
                 if self._expected is None:
                     if feed.latest is not None and not feed.latest.faults:
@@ -193,7 +193,7 @@ class SweepWatch:
             if feed.wait(self._look_seconds) or self._source.found().running(self._name):
                 return
 
-    def _run(self, feed: Feed[Seen], followed: Followed) -> None:
+    def _run(self, feed: Feed[Seen], followed: Followed, found: Found) -> None:
         """Follows an execution to its end, or until nobody looks any more."""
         self._faults = ()
         cloud, execution = self._source.cloud, followed.execution
@@ -207,7 +207,7 @@ class SweepWatch:
             if is_calm and began - told_at < max(CALM_SECONDS, cost / SHARE):
                 continue
             ended = followed.ended
-            self._publish(self._running(followed))
+            self._publish(self._running(followed, found))
             told_at = time.monotonic()
             cost = told_at - began
             if not feed.is_watched:
@@ -248,8 +248,8 @@ class SweepWatch:
         self._read_note(found.archive)
         return seen
 
-    def _running(self, followed: Followed) -> Seen:
-        seen = self._moments.running(followed, self._source.found())
+    def _running(self, followed: Followed, found: Found) -> Seen:
+        seen = self._moments.running(followed, found)
         if time.monotonic() - self._note_read_at >= NOTE_SECONDS[self._source.cloud.on]:
             # Not from the archive of the running sweep, which reads each object once.
             self._read_note(self._source.found().archive)
