@@ -24,7 +24,7 @@ OUTPUT_SECONDS = 5.0
 """How long output of processes that the script left behind is read after its end."""
 
 CATCH_UP_SECONDS = 1.0
-"""How long the script is not told to end while output of it is left to read: its rows of before must count."""
+"""How long a signal waits at most until the output so far is read: what the script printed before must count."""
 
 READ_BYTES = 65536
 MOST_READS = 16
@@ -77,23 +77,24 @@ def run(
     """
     child: subprocess.Popen[bytes] | None = None
     streams: list[_Stream] = []
-    is_idle, is_told = threading.Event(), threading.Event()
-    told = is_read_from = False
+    is_idle = threading.Event()
+    has_signal = is_read_from = is_told = False
     owed = 0  # a signal that came before the script could be told
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
-        nonlocal told, owed
+        nonlocal has_signal, owed
         if child and child.poll() is not None:  # it has ended by itself
             return
-        told = True
+        has_signal = True
         if is_read_from:
             tell(number)
         else:
             owed = number
 
     def tell(number: int) -> None:
-        if not is_told.is_set():  # or a second signal would wait for what the first one holds
-            is_told.set()
+        nonlocal is_told
+        if not is_told:  # or a second signal would wait for what the first one holds
+            is_told = True
             _catch_up(streams, is_idle)
             terminated()
         if child:
@@ -135,7 +136,7 @@ def run(
         for number, handler in before.items():
             is_kept = number == signal.SIGTERM and not is_last
             signal.signal(number, (lambda *_: None) if is_kept else handler)
-    return Ended(128 - code if code < 0 else code, killed=code < 0, terminated=told)
+    return Ended(128 - code if code < 0 else code, killed=code < 0, terminated=has_signal)
 
 
 def _waited(child: subprocess.Popen[bytes]) -> int:
