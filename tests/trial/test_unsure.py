@@ -33,6 +33,12 @@ def test_a_printed_value_that_is_not_finite_is_one_however_it_is_written(
     assert values == [["0.5"], [value]]
 
 
+@pytest.mark.parametrize("zeros", [10, 400])
+def test_a_whole_number_of_json_may_be_too_large(kit: Kit, zeros: int) -> None:
+    table, _ = shown(kit, f'{{"loss": 1{zeros * "0"}}}\n')
+    assert table == [["loss"], ["1e+10" if zeros == 10 else "inf"]]
+
+
 @pytest.mark.parametrize("cell", ['"NaN"', '"inf"', '"Infinity"', "Infinity", '"-Infinity"'])
 @pytest.mark.parametrize("file", ["", "m.jsonl"])
 def test_json_may_have_what_is_not_finite_as_a_text(kit: Kit, cell: str, file: str) -> None:

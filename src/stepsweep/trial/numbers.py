@@ -35,12 +35,12 @@ def read(text: str) -> float:
 
 def read_any(value: object) -> float | None:
     """Returns the number that a value of JSON or a cell is, or that its text is; None if it is none."""
-    if isinstance(value, (int, float)):
-        return None if isinstance(value, bool) else float(value)
-    if not isinstance(value, str):
+    if isinstance(value, float):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
     try:
-        return read(value.strip())
+        return read(str(value).strip())  # also of an integer: one of 400 digits is infinite, as its text is
     except ValueError:
         return None
 
