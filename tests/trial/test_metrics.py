@@ -322,6 +322,17 @@ def test_a_line_without_numbers_is_not_searched_for_metrics(monkeypatch: pytest.
     assert searched == ["loss: inf", "loss=1"]
 
 
+def test_values_without_epochs_that_an_attempt_repeats_may_be_nan() -> None:
+    """It starts over, so nothing is lost. A trial that had diverged failed for its epochs."""
+    first = Collector()
+    for text in ("loss=0.5", "loss=nan"):
+        first.feed(text)
+    second = going_on(first, 3)
+    for text in ("loss=0.5", "loss=nan", "loss=0.25"):
+        second.feed(text)
+    assert [str(row["loss"]) for row in second.rows(3)[0]] == ["0.5", "nan", "0.25"]
+
+
 def test_deep_json_is_no_metric() -> None:
     """Python reads JSON by recursion."""
     assert collected(5_000 * '{"accuracy":' + "\n" + EPOCHS)[0]["accuracy"] == [0.7, 0.9, 0.8]

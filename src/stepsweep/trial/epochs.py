@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stepsweep.trial import line
 from stepsweep.trial.columns import NoMetrics
+from stepsweep.trial.numbers import are_same
 
 _MOST_KINDS = 16
 """Most kinds of lines kept per name and epoch."""
@@ -86,7 +86,7 @@ class Epochs:
 
     def add(self, name: str, epoch: int, kind: str, value: float) -> None:
         cell = self.columns.setdefault(name, {}).setdefault(epoch, {})
-        if not _are_same(cell.get(kind, value), value):
+        if not are_same(cell.get(kind, value), value):
             if self.resumed and epoch <= self.saved:
                 self._renumbered = self._renumbered or name
                 if self._begins is not None and self._begins < epoch < self._last:
@@ -145,7 +145,3 @@ class Epochs:
                 "this is a training per fold, print their mean once per epoch, or let the sweep train the folds "
                 "(`folds`)"
             )
-
-
-def _are_same(one: float, other: float) -> bool:
-    return one == other or (math.isnan(one) and math.isnan(other))

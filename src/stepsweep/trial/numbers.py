@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 NOT_FINITE = r"(?:nan|inf(?:inity)?|∞|1\.#[a-z]+\d*)"
@@ -43,6 +44,11 @@ def read_any(value: object) -> float | None:
         return read(str(value).strip())  # also of an integer: one of 400 digits is infinite, as its text is
     except ValueError:
         return None
+
+
+def are_same(one: float, other: float) -> bool:
+    """Returns whether two numbers are the same, as NaN and NaN are."""
+    return one == other or (math.isnan(one) and math.isnan(other))
 
 
 def around(text: str, start: int, end: int) -> str:

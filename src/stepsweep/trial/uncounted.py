@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from stepsweep.trial import line
 from stepsweep.trial.columns import NoMetrics
 from stepsweep.trial.kinds import words_of
+from stepsweep.trial.numbers import are_same
 
 
 class Uncounted:
@@ -100,7 +101,8 @@ class Uncounted:
             lost: the values of the attempt before, by name.
         """
         for name, values in self.values.items():
-            if any(now != before for now, before in zip(values, lost.get(name, []))):  # noqa: B905  Python 3.9 has no `strict`
+            again = zip(values, lost.get(name, []))  # noqa: B905  Python 3.9 has no `strict`
+            if not all(are_same(now, before) for now, before in again):
                 raise NoMetrics(
                     f"{line.column(name)} has no epochs, and this attempt went on from a checkpoint; print them: "
                     f"epoch 3 {line.column(name)}=0.5"
