@@ -213,7 +213,7 @@ EQUIVALENT = [
     ),
     Equivalent(
         file="trial/sources.py",
-        function="Metrics._collector",
+        function="Metrics._reported",
         change=(
             r'- *lines, _ = self._report.read_text("utf-8").split("\n") if self._report and self._report.exists() else [""]',  # noqa: E501
             r'+ *lines, _ = self._report.read_text("utf-8").split("\n") if self._report and self._report.exists() else ["XXXX"]',  # noqa: E501
