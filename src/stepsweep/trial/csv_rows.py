@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Iterator
 
-from stepsweep.trial.numbers import NOT_MEASURED, read_any
+from stepsweep.trial.numbers import is_wrong, read_any
 
 _LINES = {"\n", "\r"}
 _TIME = re.compile(r"\d:\d", re.ASCII)
@@ -77,8 +77,7 @@ def _check_header(header: list[str], first: list[str], sign: str) -> None:
 
 def _check_column(name: str, cells: list[tuple[int, str]]) -> None:
     """Refuses a text such as 1,234.5 in a column of numbers: its epoch may be the best one, or have diverged."""
-    texts = [(number, cell) for number, cell in cells if read_any(cell) is None]
-    odd = [each for each in texts if each[1].lower() not in NOT_MEASURED and not _TIME.search(each[1])]
+    odd = [(number, cell) for number, cell in cells if is_wrong(cell) and not _TIME.search(cell)]
     if odd and any(read_any(cell) is not None for _, cell in cells):
         number, cell = odd[0]
         raise ValueError(

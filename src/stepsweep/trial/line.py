@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from stepsweep.trial import named_epochs
-from stepsweep.trial.numbers import NOT_FINITE, read
+from stepsweep.trial.numbers import NOT_FINITE, UNSIGNED, read
 
 ON = ":"
 """Parts what a value was measured on from its name, in a key; no name has one."""
@@ -21,7 +21,7 @@ _LOGGER = re.compile(r"\s*(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):[\w.]*:")
 """As `logging` begins a line where nobody says how."""
 _THOUSANDS = r"\d{1,3}(?:,\d{3})+\.\d+"
 _NUMBER = (
-    rf"[+-]?(?:{_THOUSANDS}|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|{NOT_FINITE})"
+    rf"[+-]?(?:{_THOUSANDS}|{UNSIGNED})"
     r"(?![\w#]|\.[\w.#])(?!(?u:\w))"  # no unit sticks to it, of any alphabet
 )
 _LATER = rf"(?:\s*(?:-+>|=+>|→)\s*({_NUMBER}))*"

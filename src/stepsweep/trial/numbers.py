@@ -7,6 +7,8 @@ import re
 
 NOT_FINITE = r"(?:nan|inf(?:inity)?|∞|1\.#[a-z]+\d*)"
 """As Python, C, Java and JavaScript, .NET, and Microsoft's C of old write them; in any case."""
+UNSIGNED = rf"(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|{NOT_FINITE})"
+"""A number without its sign."""
 MAY_BE_ONE = re.compile(r"\d|nan|inf|∞", re.IGNORECASE)
 """What every text with a number in it has."""
 _FOREIGN = re.compile(r"([+-]?)(?:(∞|1\.#inf\d*)|1\.#[a-z]+\d*)", re.ASCII | re.IGNORECASE)
@@ -15,8 +17,8 @@ _LONGEST = 40
 _BEFORE = re.compile(r"(?<![\w.-])-$|(?<!\w)-?\d*\.?\d+\.?$", re.ASCII)
 _BEHIND = re.compile(r"\.?\d[\d.]*(?:[eE][+-]?\d+)?|[eE][+-]?\d+", re.ASCII)
 """What of a number stands before and behind a part of it."""
-NOT_MEASURED = frozenset({"", "-", "--", "na", "n/a", "#n/a", "<na>", "none", "null", "nil"})
-"""What stands in the place of a number that there is not, in small letters."""
+_NOT_MEASURED = frozenset({"", "-", "--", "na", "n/a", "#n/a", "<na>", "none", "null", "nil"})
+"""What stands in place of a number that was not measured, in small letters."""
 
 
 def read(text: str) -> float:
@@ -44,6 +46,11 @@ def read_any(value: object) -> float | None:
         return read(str(value).strip())  # also of an integer: one of 400 digits is infinite, as its text is
     except ValueError:
         return None
+
+
+def is_wrong(text: str) -> bool:
+    """Returns whether a text cannot stand in place of a number: it is none, and does not say "not measured" either."""
+    return read_any(text) is None and text.strip().lower() not in _NOT_MEASURED
 
 
 def are_same(one: float, other: float) -> bool:

@@ -22,7 +22,6 @@ from stepsweep.trial import documents, line, named_epochs, numbers
 from stepsweep.trial.columns import EPOCH, NoMetrics
 from stepsweep.trial.kinds import kind_of
 from stepsweep.trial.line import Found
-from stepsweep.trial.numbers import NOT_MEASURED
 from stepsweep.trial.stream import Stream
 from stepsweep.trial.table import Table
 
@@ -172,5 +171,5 @@ def _texts(document: Mapping[str, object]) -> dict[str, str]:
     return {
         line.valid_name(name): value
         for name, value in document.items()
-        if isinstance(value, str) and numbers.read_any(value) is None and value.strip().lower() not in NOT_MEASURED
+        if isinstance(value, str) and numbers.is_wrong(value)
     }

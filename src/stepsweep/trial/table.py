@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from stepsweep.trial.numbers import NOT_FINITE, read
+from stepsweep.trial.numbers import UNSIGNED, read
 
 _NAME = re.compile(r"[A-Za-z][\w./@-]*", re.ASCII)
 _WORD = re.compile(r"[^\s|]+")
 _RULE = re.compile(r"[\s|+:=-]+")
-_NUMBER = re.compile(rf"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?{NOT_FINITE}", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(rf"[+-]?{UNSIGNED}", re.ASCII | re.IGNORECASE)
 _MARKED = re.compile(rf"({_NUMBER.pattern})[+*%]", re.ASCII | re.IGNORECASE)
 """A number with the mark of a best epoch, or of percents, which count as they are printed."""
 _MARK = re.compile(r"[+*]", re.ASCII)
