@@ -169,6 +169,14 @@ def test_a_line_that_is_being_written_does_not_count_yet(tmp_path: Path, name: s
             found.rows()
 
 
+def test_the_line_before_one_that_is_being_written_is_whole(tmp_path: Path) -> None:
+    """Its last cell may be empty. That looked cut off, so no row counted, and a checkpoint had none."""
+    (tmp_path / "m.csv").write_text("epoch,loss,acc\n1,0.5,0.25\n2,0.25,\n3,0.")
+    collector = Collector()
+    metrics_file.collect(tmp_path / "m.csv", collector, is_over=False)
+    assert collector.rows(3)[0] == [{"epoch": 1, "loss": 0.5, "acc": 0.25}, {"epoch": 2, "loss": 0.25}]
+
+
 class TestCut:
     """What a script prints or reports after it was told to end."""
 

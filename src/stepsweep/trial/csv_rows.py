@@ -42,7 +42,7 @@ def rows(text: str, *, sign: str = ",", is_over: bool = True) -> Iterator[dict[s
             )
     for at, name in enumerate(header):
         _check_column(name, [(number, cells[at]) for number, cells in lines])
-    if not ends and lines:
+    if lines and is_over and not ends:
         _check_end([cells[len(header) - 1] for _, cells in lines])
     for _, cells in lines:
         numbers = {name: read_any(cell) for name, cell in zip(header, cells)}  # noqa: B905  Python 3.9 has no `strict`
