@@ -153,11 +153,11 @@ MANY = "for the 2 names 'epoch,val_loss'; write a cell for each name, empty if i
             "line 3: val_loss is 'oops', which is no number; write one such as 1234.5, nan where it has ",
         ),
         ("1,0,35\n2,0,31\n", f"line 2 has 3 cells, '1,0,35', {MANY}"),
-        ("1,0.5\n2\n3,0.25\n", f"line 3 has 1 cells, '2', {MANY}"),
+        ("1,0.5\n2\n3,0.25\n", f"line 3 has 1 cell, '2', {MANY}"),
         ("1,0.5\n2,good, but late\n", f"line 3 has 3 cells, '2,good,but late', {MANY}"),
         ("1,0.5\n2,0.", "its last line has no end, and its last number, '0.', may be cut off; end it with \\n"),
         ("1,0.5\n2,", "its last line has no end, and its last number, '', may be cut off; end it with \\n"),
-        ("1,0.5\n2", f"line 3 has 1 cells, '2', {MANY}"),
+        ("1,0.5\n2", f"line 3 has 1 cell, '2', {MANY}"),
     ],
 )
 def test_a_row_of_a_csv_that_is_unsure_is_refused(kit: Kit, rows: str, why: str) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 from stepsweep.trial.numbers import is_wrong, read_any
 
-_LINES = {"\n", "\r"}
 _TIME = re.compile(r"\d:\d", re.ASCII)
 
 
@@ -25,20 +24,19 @@ def rows(text: str, *, sign: str = ",", is_over: bool = True) -> Iterator[dict[s
     Raises:
         ValueError: it is unsure what a number is, or of which column.
     """
-    ends = text[-1:] in _LINES
+    ends = text.endswith(("\n", "\r"))
     if not (is_over or ends):
         text = text[: text.rfind("\n") + 1]
     header, lines = _lines(text, sign)
     _check_header(header, lines[0][1] if lines else [], sign)
-    lines = [
-        (number, cells) for number, cells in lines if cells[: len(header)] != header
-    ]  # a script that is started again
+    # A script that is started again may write its header again.
+    lines = [(number, cells) for number, cells in lines if cells[: len(header)] != header]
     for number, cells in lines:
         if len(cells) < len(header) or any(cells[len(header) :]):
             raise ValueError(
-                f"line {number} has {len(cells)} cells, {sign.join(cells)[:80]!r}, for the {len(header)} names "
-                f"{sign.join(header)[:80]!r}; write a cell for each name, empty if it was not measured, a point in "
-                "decimal numbers, and texts with commas in quotes"
+                f"line {number} has {len(cells)} cell{'s' * (len(cells) != 1)}, {sign.join(cells)[:80]!r}, for the "
+                f"{len(header)} name{'s' * (len(header) != 1)} {sign.join(header)[:80]!r}; write a cell for each name, "
+                "empty if it was not measured, a point in decimal numbers, and texts with commas in quotes"
             )
     for at, name in enumerate(header):
         _check_column(name, [(number, cells[at]) for number, cells in lines])
