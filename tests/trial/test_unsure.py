@@ -73,7 +73,7 @@ def test_each_epoch_of_a_line_is_one(kit: Kit, output: str) -> None:
     assert [row[names.index("loss")] for row in values] == ["0.5", "0.25", "0.75"]
 
 
-@pytest.mark.parametrize("own", [("--metric", r"loss=loss=(\S+)"), ("--epoch", r"e(\d+)")])
+@pytest.mark.parametrize("own", [("--metric", r"loss=loss=(\S+)"), ("--epoch", r"e(\d+)"), ("--epoch", r"(?<=e)(\d+)")])
 def test_a_pattern_finds_each_epoch_of_a_line_too(kit: Kit, own: tuple[str, str]) -> None:
     word = "epoch " if own[0] == "--metric" else "e"
     output = f"{word}1 loss=0.5 {word}2 loss=0.25 {word}3 loss=0.75 "

@@ -21,7 +21,7 @@ _OTHER = re.compile(
 )
 """What before a number of an epoch means that it is not the one whose metrics follow."""
 _MOST_WORDS = 80
-"""How far before a number that is looked for."""
+"""How many characters before the number these words are looked for."""
 
 
 class Named(NamedTuple):
@@ -70,8 +70,8 @@ def in_pattern(line: str, pattern: re.Pattern[str]) -> list[Named]:
     return named
 
 
-def parts(line: str, named: Sequence[Named], names: Callable[[str], set[str]]) -> list[str]:
-    """Returns the parts of a line that are of one epoch each.
+def parts(line: str, named: Sequence[Named], names: Callable[[str], set[str]]) -> list[tuple[str, int | None]]:
+    """Returns the parts of a line that are of one epoch each, with that epoch; None if the line names none.
 
     A line is one part, unless behind another epoch a metric is there again. If that epoch is only mentioned, the value
     is of that one, and is left out.
@@ -85,7 +85,7 @@ def parts(line: str, named: Sequence[Named], names: Callable[[str], set[str]]) -
     own = next((at for at, each in enumerate(named) if not each.is_other), len(named))
     borders = _borders(named[own:])
     if not borders:
-        return [line]
+        return [(line, named[own].epoch if own < len(named) else None)]
     found, epochs = [line[: borders[0].start]], [named[own].epoch]
     seen, is_again = names(found[0]), False
     for border, end in zip(borders, [*(each.start for each in borders[1:]), len(line)]):  # noqa: B905  Python 3.9
@@ -104,7 +104,7 @@ def parts(line: str, named: Sequence[Named], names: Callable[[str], set[str]]) -
     is_behind = any(not each.is_other for each in borders) and bool(names(line[:start]) & names(line[start:]))
     if is_behind or (is_again and epochs != sorted(set(epochs))):
         raise ValueError(f"{line.strip()[:120]!r} has several epochs; print each of them in a line of its own")
-    return found if is_again else ["".join(found)]
+    return [*zip(found, epochs)] if is_again else [("".join(found), epochs[0])]  # noqa: B905  Python 3.9
 
 
 def _borders(named: Sequence[Named]) -> list[Named]:

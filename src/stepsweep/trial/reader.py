@@ -92,22 +92,14 @@ class Reader:
         if not found and not self._named and (row := self._row(text, above.table)) is not None:
             found = [dict(row)]
         for document in found:
-            yield self._said(text, document)
-        for part in self._parts(text) if not found else ():
-            yield self._said(part, None)
+            yield self._said(text, _epoch_of(document), document)
+        for part, epoch in self._parts(text) if not found else ():
+            yield self._said(part, epoch, None)
 
-    def _said(self, text: str, document: dict[str, object] | None) -> Said:
-        epoch = self._epoch_of(text, document)
+    def _said(self, text: str, epoch: int | None, document: dict[str, object] | None) -> Said:
         found, unclear = self._found(text, document)
         texts = {} if document is None or self._named else _texts(document)
         return Said(text, epoch, kind_of(text, document) if found else "", found, unclear, texts)
-
-    def _epoch_of(self, text: str, document: dict[str, object] | None) -> int | None:
-        """Returns the epoch that the line names."""
-        if document is not None:
-            found = numbers.read_any(document.get(EPOCH, document.get("Epoch")))
-            return math.ceil(found) if found is not None and math.isfinite(found) else None
-        return next((each.epoch for each in self._named_in(text) if not each.is_other), None)
 
     def _named_in(self, text: str) -> list[named_epochs.Named]:
         """Returns the epochs in a line of words."""
@@ -118,8 +110,8 @@ class Reader:
         except ValueError as error:
             raise NoMetrics(f"--epoch: {error}") from None
 
-    def _parts(self, text: str) -> list[str]:
-        """Returns the parts of a line of words that are of one epoch each."""
+    def _parts(self, text: str) -> list[tuple[str, int | None]]:
+        """Returns the parts of a line of words that are of one epoch each, with that epoch."""
         try:
             return named_epochs.parts(
                 text, self._named_in(text), lambda part: {one.key for one in self._found(part, None)[0]}
@@ -136,34 +128,45 @@ class Reader:
     def _found(self, text: str, document: dict[str, object] | None) -> tuple[list[Found], Mapping[str, str]]:
         """Returns the metrics in a line, and the texts that may be more than one number."""
         if self._named:
-            found = []
-            for name, pattern in self._named.items():
-                for match in pattern.finditer(text):
-                    group = "value" if "value" in pattern.groupindex else 1
-                    number, whole = match.group(group), numbers.around(text, *match.span(group))
-                    try:
-                        value = numbers.read(number)
-                    except (TypeError, ValueError):
-                        raise NoMetrics(f"--metric {name}: its group matched {number!r}, not a number") from None
-                    if whole != number and match.end() == match.end(group):
-                        raise NoMetrics(
-                            f"--metric {name}: its group matched {number!r} of {whole}; write (\\S+) for it"
-                        )
-                    found.append(Found(name, name, value))
-            return found, {}
+            return [_matched(name, match) for name, each in self._named.items() for match in each.finditer(text)], {}
         if document is not None:
-            found = [
-                Found(line.valid_name(name), name, read)
-                for name, cell in document.items()
-                if (read := numbers.read_any(cell)) is not None
-                and name.lower() not in line.NOT_METRICS
-                and line.valid_name(name)[:1].isalpha()  # the index that pandas writes has no name
-            ]
-            return found, {}
+            return _fields(document), {}
         try:
             return line.metrics_in(text)
         except ValueError as error:
             raise NoMetrics(f"{error}; it was printed in {text.strip()[:120]!r}") from None
+
+
+def _matched(name: str, match: re.Match[str]) -> Found:
+    """Returns the metric that a pattern of the options has found."""
+    group = "value" if "value" in match.re.groupindex else 1
+    number = match[group]
+    try:
+        value = numbers.read(number)
+    except (TypeError, ValueError):
+        raise NoMetrics(f"--metric {name}: its group matched {number!r}, not a number") from None
+    whole = numbers.around(match.string, *match.span(group))
+    # A pattern that goes on behind its group is meant to find a part.
+    if whole != number and match.end() == match.end(group):
+        raise NoMetrics(f"--metric {name}: its group matched {number!r} of {whole}; write (\\S+) for it")
+    return Found(name, name, value)
+
+
+def _epoch_of(document: Mapping[str, object]) -> int | None:
+    """Returns the epoch that a JSON object names."""
+    found = numbers.read_any(document.get(EPOCH, document.get("Epoch")))
+    return math.ceil(found) if found is not None and math.isfinite(found) else None
+
+
+def _fields(document: Mapping[str, object]) -> list[Found]:
+    """Returns the metrics in a JSON object."""
+    return [
+        Found(line.valid_name(name), name, read)
+        for name, cell in document.items()
+        if (read := numbers.read_any(cell)) is not None
+        and name.lower() not in line.NOT_METRICS
+        and line.valid_name(name)[:1].isalpha()  # the index that pandas writes has no name
+    ]
 
 
 def _texts(document: Mapping[str, object]) -> dict[str, str]:
