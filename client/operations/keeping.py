@@ -25,6 +25,8 @@ MAX_CANDIDATES = 5
 KEPT_FROM = "kept-from.json"
 """Beside metrics that another version of the trainer wrote: says which."""
 
+_METRICS_KEY = re.compile(keys.metrics_key("[^/]+", 0).replace("e0.", "e([1-9][0-9]{0,8})[.]"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Former:
@@ -104,12 +106,7 @@ def keep(found: Former, deployment: Deployment) -> None:
             name = key.rpartition("/")[2]
             data = deployment.store.get(key)
             if data is not None and deployment.store.get(f"{keys.TRIALS}{new}/{name}", at_most=1) is None:
-                _keep_artifacts(
-                    bucket,
-                    data,
-                    *(keys.new_artifacts_prefix(each, epochs) for each in pair),
-                    kept=keys.kept_artifacts_prefix(old, epochs),
-                )
+                _keep_artifacts(bucket, data, old, new, epochs)
                 bucket.put_json(f"{keys.TRIALS}{new}/{KEPT_FROM}", note)
                 bucket.put_once(f"{keys.TRIALS}{new}/{name}", data, "text/csv")
 
@@ -117,16 +114,12 @@ def keep(found: Former, deployment: Deployment) -> None:
         for_all(copied, list(found.trials.items()))
 
 
-def _keep_artifacts(bucket: Bucket, metrics: bytes, former: str, present: str, *, kept: str) -> None:
-    """Copies the files of a trial to where a trial of the present trainer leaves its own.
-
-    Args:
-        former: the prefix of new artifacts of the former trainer's trial.
-        kept: that of copies that stay.
-    """
-    for source in (kept, keys.artifacts_of_metrics(former, metrics), former):
+def _keep_artifacts(bucket: Bucket, metrics: bytes, old: str, new: str, epochs: int) -> None:
+    """Copies the files of a trial to where the same trial of the present trainer leaves its own."""
+    left = keys.new_artifacts_prefix(old, epochs)
+    target = keys.artifacts_of_metrics(keys.new_artifacts_prefix(new, epochs), metrics)
+    for source in (keys.kept_artifacts_prefix(old, epochs), keys.artifacts_of_metrics(left, metrics), left):
         if sizes := bucket.sizes(source, at_most=MAX_FILES):
-            target = keys.artifacts_of_metrics(present, metrics)
             for name, size in sizes.items():
                 bucket.copy(source + name, target + name, size=size)
             return
@@ -175,6 +168,5 @@ def _id_of(trial: Trial, spec: SweepSpec, version: str) -> str:
 
 def _metrics(deployment: Deployment, trial_id: str) -> dict[str, int]:
     """Returns the epochs of a trial's metrics, by their key."""
-    pattern = re.compile(keys.metrics_key(trial_id, 0).replace("e0.", "e([1-9][0-9]{0,8})[.]"))
-    found = map(pattern.fullmatch, deployment.store.listed(f"{keys.TRIALS}{trial_id}/"))
+    found = map(_METRICS_KEY.fullmatch, deployment.store.listed(f"{keys.TRIALS}{trial_id}/"))
     return {match[0]: int(match[1]) for match in found if match}
