@@ -1,9 +1,11 @@
 """The type of options that must not be empty: an empty text is that of a variable that is not set."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class Given(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4 only
@@ -19,5 +21,5 @@ class Given(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
             self.fail(f"must be a {what}, got an empty text; is a variable not set?", param, ctx)
         return self._kind.convert(value, param, ctx)
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
         return self._kind.shell_complete(ctx, param, incomplete)

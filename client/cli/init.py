@@ -1,7 +1,7 @@
 """The command that proposes a spec file."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +10,13 @@ import click
 from stepsweep.bucket.folder import write_whole
 from stepsweep.client.cli.exit_code import ExitCode
 from stepsweep.client.clouds.cloud import SPEC_FILE
-from stepsweep.client.clouds.interpreter import script_hint
 from stepsweep.client.extras import need
 from stepsweep.contract.described import number_of, printable
 from stepsweep.contract.errors import InvalidInput
 
 if TYPE_CHECKING:
     from stepsweep.client.proposing.short_run import Tried
+    from stepsweep.trainer_script import Script
 
 INIT_EXIT_CODES = (
     "Exit codes: 0 written · 2 nothing was written: wrong options, the script failed, or a file is there already."
@@ -90,9 +90,7 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
         for line in found.last_lines:
             _say(f"  {line}")
     if found and found.has_failed and known is None:
-        remedy = f"mend that, or write a spec without running it: sweep init {shlex.join([name, *words])} --no-run"
-        hint = script_hint(runs, found.last_lines)
-        raise InvalidInput([f"{name}: failed, as every trial would; {remedy}", *([hint] if hint else [])])
+        raise _failure(runs, name, words, found)
     written = {SPEC_FILE: text_of(shlex.join(program), known, found)}
     if aws:
         written |= _image(folder, name, python, gpu=gpu)
@@ -101,6 +99,14 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
     _say(f"Found {options_found} and {_metrics_of(found)}.")
     _write(folder, written, also="mend the script" if found and found.has_failed else "")
     return ExitCode.OK
+
+
+def _failure(runs: "Script", name: str, words: Sequence[str], found: "Tried") -> InvalidInput:
+    from stepsweep.client.clouds.interpreter import script_hint
+
+    remedy = f"mend that, or write a spec without running it: sweep init {shlex.join([name, *words])} --no-run"
+    hint = script_hint(runs, found.last_lines)
+    return InvalidInput([f"{name}: failed, as every trial would; {remedy}", *([hint] if hint else [])])
 
 
 def _metrics_of(found: "Tried | None") -> str:
