@@ -1,35 +1,29 @@
-"""Which interpreter ran a script that lacks a module, and how to name another: a hint for those who read a reason."""
+"""A hint beside a reason: which interpreter ran a script that lacks a module, and how to name another."""
 
 import re
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
-from stepsweep.client.clouds import trainers
 from stepsweep.client.clouds.cloud import Cloud
-from stepsweep.contract.errors import InvalidInput
+from stepsweep.client.clouds.trainers import remembered, script_at
 from stepsweep.contract.leaderboard import Row
-from stepsweep.trainer_script import Script, script_of
+from stepsweep.trainer_script import Script
 
 _LACKS = re.compile(r"No module named '(?P<module>[^']+)'")
 
 
 def interpreter_hint(cloud: Cloud, sweep: str, reasons: Iterable[str]) -> str:
-    """Returns the hint for the first of the reasons that name a missing module; an empty text if none does.
+    """Returns the hint for the first of the reasons that names a missing module; an empty text if none does.
 
     A container has an interpreter of its own.
 
     Args:
         cloud: with the sweep's trainer, or without any; then it is the one that the sweep was started with.
     """
-    if not cloud.is_local:
-        return ""
-    trainer, container = _trainer_of(cloud, sweep)
-    try:
-        script = script_of(trainer) if trainer and not container else None
-    except InvalidInput:
-        return ""
-    return script_hint(script, reasons) if script else ""
+    lacking = list(filter(_LACKS.search, reasons)) if cloud.is_local else []
+    # Where no module is missing, as nearly always, the trainer is not read.
+    script = _script_of(cloud, sweep) if lacking else None
+    return script_hint(script, lacking) if script else ""
 
 
 def script_hint(script: Script, reasons: Iterable[str]) -> str:
@@ -48,8 +42,9 @@ def hint_of(cloud: Cloud, sweep: str, rows: Iterable[Row]) -> str:
     return interpreter_hint(cloud, sweep, (row.reason for row in rows if row.rank is None))
 
 
-def _trainer_of(cloud: Cloud, sweep: str) -> tuple[Path | None, bool]:
+def _script_of(cloud: Cloud, sweep: str) -> Script | None:
+    """Returns the script that ran outside a container, if one did."""
     if cloud.trainer is not None:
-        return cloud.trainer, cloud.container
-    had = trainers.remembered(cloud.directory, sweep)
-    return (had.place, had.container) if had else (None, False)
+        return None if cloud.container else script_at(cloud.trainer)
+    had = remembered(cloud.directory, sweep)
+    return script_at(had.place) if had and not had.container else None

@@ -5,12 +5,10 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from stepsweep.client.clouds.cloud import Cloud
-from stepsweep.client.clouds.trainers import remembered
+from stepsweep.client.clouds.trainers import remembered, script_at
 from stepsweep.client.running.control import Found
-from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
-from stepsweep.trainer_script import script_of
 from stepsweep.trial import options
 from stepsweep.trial.command import FILES, PLACEHOLDER, PLACES, Command, WrongCommand, read
 
@@ -23,10 +21,7 @@ def entrypoint_of(cloud: Cloud, found: Found, sweep: str) -> Sequence[str]:
     if not cloud.is_local:
         return found.control.deployment.trainer_command if found.control else ()
     had = remembered(cloud.directory, sweep)
-    try:
-        script = script_of(had.place) if had and had.place else None
-    except InvalidInput:
-        return ()
+    script = script_at(had.place) if had else None
     return script.entrypoint if script else ()
 
 

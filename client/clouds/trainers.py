@@ -9,7 +9,7 @@ from typing import Any
 
 from stepsweep.bucket.folder import write_whole
 from stepsweep.contract.errors import InvalidInput
-from stepsweep.trainer_script import SUFFIX, Script, script_of
+from stepsweep.trainer_script import Script, script_of
 
 DOCKERFILE = "Dockerfile"
 FOLDER = "trainers"
@@ -72,18 +72,14 @@ def changed(directory: Path, sweep: str, trainer: Path | None) -> tuple[str, ...
         return tuple(names)
     # A script's Dockerfile is made from its command, or ends with it.
     own = [DOCKERFILE] if script.has_dockerfile else []
-    fields = _fields(then.place, script) or ([] if own else ["how it is run"])
+    fields = _fields(script_at(then.place), script) or ([] if own else ["how it is run"])
     return (*fields, *own, *(each for each in names if each != DOCKERFILE))
 
 
-def _fields(place: Path | None, now: Script) -> list[str]:
-    """Returns which fields of the spec are others than those of a trainer that was at a place; none if it is gone."""
+def _fields(then: Script | None, now: Script) -> list[str]:
+    """Returns which fields of the spec have changed since an earlier script; none if that is gone."""
     from stepsweep.client.specs.script import changed_fields
 
-    try:
-        then = script_of(place) if place else None
-    except InvalidInput:
-        return []
     return changed_fields(then, now) if then else []
 
 
@@ -126,14 +122,17 @@ def sweeps_at(directory: Path, place: Path | None) -> list[str]:
     return [sweep for _, sweep, had in found if _folder_of(had.place) == place]
 
 
+def script_at(place: Path | None) -> Script | None:
+    """Returns the script of a trainer that was at a place; None if it had none, or if its file is gone or damaged."""
+    try:
+        return script_of(place) if place else None
+    except InvalidInput:
+        return None
+
+
 def _folder_of(place: Path | None) -> Path | None:
     """Returns the folder of a trainer; a script's file may be gone, and then its folder is unknown."""
-    if place is None or place.suffix != SUFFIX:
-        return place
-    try:
-        script = script_of(place)
-    except InvalidInput:
-        return place
+    script = script_at(place)
     return script.folder if script else place
 
 
