@@ -31,7 +31,7 @@ from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
 
 if TYPE_CHECKING:
-    from stepsweep.client.running.control import Found
+    from stepsweep.client.running.control import Control, Found
     from stepsweep.trainer_script import Script
 
 MAX_SWEEPS = 10
@@ -71,7 +71,7 @@ class Estimate:
         price_from: where the price is from, in words.
         budget_usd_per_hour: the price by which the stack checks budgets; None on this machine.
         is_of_machine: whether the pace was measured where the jobs will run.
-        finished: trials of the first round that need no job, as far as is known.
+        finished: number of trials of the first round that need no job, as far as is known.
     """
 
     pace: Pace | None
@@ -109,13 +109,12 @@ def estimated(spec: SweepSpec, cloud: Cloud, script: "Script | None" = None) -> 
         CloudError: AWS did not answer, or does not allow it.
     """
     history = _history(cloud, script)
-    pace, is_of_machine = history.pace, not cloud.is_local
+    pace, control, is_of_machine = history.pace, history.control, not cloud.is_local
     if (stated := spec.seconds_per_epoch) is not None:
         pace, is_of_machine = Pace(fastest=stated, slowest=stated, measured_on="the spec's seconds_per_epoch"), True
     elif pace is None and cloud.is_local and script is None and cloud.trainer is None:
         seconds = TUTORIAL_RATES.seconds_per_epoch or 0.0
         pace, is_of_machine = Pace(fastest=seconds, slowest=seconds, measured_on="the tutorial"), True
-    control = None if cloud.is_local else cloud.looked_at().control
     if control is None:
         price = Price(usd_per_hour=TUTORIAL_RATES.usd_per_hour, told="a g4dn.xlarge in us-east-1 in 2021")
         job, most, budgets = StackJob(), None, price.usd_per_hour
@@ -149,10 +148,10 @@ def check_budget(spec: SweepSpec, cloud: Cloud, script: "Script | None" = None) 
 
 def _check_as_planned(spec: SweepSpec, rates: Rates, job: StackJob, finished: int) -> None:
     """Checks the budget as the planner does. Raises InvalidSweep."""
-    if not spec.rounds:  # which trials a free-running search begins is not known to its planner
-        finished, begun = 0, spec.number_of_trials
-    else:
+    if spec.rounds:
         begun = rounds.schedule(spec)[0].trials
+    else:  # its planner does not know which trials a free-running search begins
+        finished, begun = 0, spec.number_of_trials
     within_budget(spec, rates, job, finished=finished, to_run=begun - finished)
 
 
@@ -163,12 +162,13 @@ class _History:
     Attributes:
         plans: of its latest sweeps, the latest first.
         version: identifies its code; None if nothing says it.
+        control: of the stack; None on this machine.
     """
 
     records: Records
     plans: Sequence[Plan]
     version: str | None
-    is_local: bool
+    control: "Control | None"
 
     @property
     def pace(self) -> Pace | None:
@@ -180,7 +180,7 @@ class _History:
         longest = max(epochs for epochs, _ in measured)
         counted = [(epochs, seconds) for epochs, seconds in measured if 2 * epochs >= longest]
         paces = [seconds / epochs for epochs, seconds in counted]
-        where = "on this machine" if self.is_local else "of this stack"
+        where = "of this stack" if self.control else "on this machine"
         what = f"{number_of(len(paces), 'finished trial')} of this trainer {where}"
         trained = min(epochs for epochs, _ in counted), longest
         return Pace(fastest=min(paces), slowest=max(paces), measured_on=what, epochs=trained)
@@ -195,19 +195,20 @@ class _History:
 
 def _history(cloud: Cloud, script: "Script | None" = None) -> _History:
     if cloud.is_local:
-        archive, version = cloud.recorded(), None
+        records, control, version = cloud.recorded().records, None, None
         names = sweeps_of(cloud.directory, script or cloud.trainer)
     else:
         found = cloud.looked_at()
-        archive, version = found.archive, found.control.deployment.trainer_version if found.control else None
+        records, control = found.archive.records, found.control
+        version = control.deployment.trainer_version if control else None
         names = latest(found, most=MAX_READ)
     with explained():
-        found_plans = [each for each in for_all(lambda name: _plan(archive.records, name), names) if each is not None]
+        found_plans = [each for each in for_all(lambda name: _plan(records, name), names) if each is not None]
     found_plans.sort(key=lambda each: each[0], reverse=True)
     plans = [plan for _, plan in found_plans if version is None or plan.trainer_version == version]
     if cloud.is_local and plans:
         version = plans[0].trainer_version
-    return _History(records=archive.records, plans=plans, version=version, is_local=cloud.is_local)
+    return _History(records=records, plans=plans, version=version, control=control)
 
 
 def pace_of(cloud: Cloud, script: "Script | None" = None) -> Pace | None:
