@@ -38,6 +38,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SESSION, SCREENS = ROOT / "docs" / "session.md", ROOT / "docs" / "screens"
 COLUMNS, LINES = 100, 60
 
+CLONE = "~/stepsweep"
+"""Stands for the folder of this repository, and for the one in which commands run."""
+
 NAMED_COLOURS = {"brown": "yellow", "brightbrown": "bright_yellow"}
 """pyte's names that are not rich's."""
 
@@ -197,6 +200,12 @@ def picture_ended(folder: Path, pictures: Mapping[str, tuple[str, str]], profile
         for name, (path, last) in pictures.items():
             opened.open(f"{page.root}{path}", width=1120, height=1500 if path else 600)
             eventually(functools.partial(opened.run, "return document.querySelector(arguments[0]) !== null", last), 120)
+            opened.run(
+                "for (const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT); texts.nextNode();)"
+                "texts.currentNode.data = texts.currentNode.data.replaceAll(arguments[0], arguments[1])",
+                str(ROOT),
+                CLONE,
+            )
             opened.picture(SCREENS / f"{name}.png", whole=False)
 
 
@@ -278,7 +287,7 @@ def record_all() -> None:
         record.run("sweep run --set lr=0.1,0.1 --set momentum=0.5,high --epochs 0 --name wrong")
         record.run("sweep run examples/tutorial.yaml")
         text = "\n\n".join(record.parts) + "\n"
-        SESSION.write_text(text.replace(str(folder), "~/stepsweep"))
+        SESSION.write_text(text.replace(str(folder), CLONE).replace(str(ROOT), CLONE))
 
 
 if __name__ == "__main__":
