@@ -238,7 +238,7 @@ BROKEN = (
 
 def picture_the_ended(folder: Path) -> None:
     """Writes the pictures of pages whose sweeps have ended: the list, one that failed, one with 1,000 trials."""
-    ended = {"ui-list": ("", "tbody tr"), "ui-failed": ("sweeps/broken", "#trials tbody tr")}
+    ended = {"ui-list": ("", "tbody tr"), "ui-failed": ("sweeps/broken", "#jobs .main-svg")}
     picture_ended(folder / ".stepsweep", ended, folder / "ended-profile")
     many = {"ui-many": (f"sweeps/{record_many(folder / 'many')}", "#importance .main-svg")}
     picture_ended(folder / "many", many, folder / "many-profile")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,9 +22,10 @@ from stepsweep.client.ui.seen import Seen
 from stepsweep.contract.described import assignments, number_of, printable, shown_value
 from stepsweep.contract.note import MAX_CHARACTERS, first_line
 from stepsweep.contract.priority import Priority
+from stepsweep.page.best import together
 from stepsweep.page.document import SCRIPTS, STYLE, body, own
 from stepsweep.page.facts import Facts
-from stepsweep.page.markup import Markup
+from stepsweep.page.markup import Markup, prose
 from stepsweep.page.parts import Skin, parts
 
 OURS = ("ui.css", "events.js", "live.js", "list.js", "note.js", "trial.js", "start.js")
@@ -171,7 +173,15 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        value=shown_value, count=number_of, clock=_clock, when=_when, moment=_moment, plain=_plain, first_line=_first
+        value=shown_value,
+        count=number_of,
+        clock=_clock,
+        when=_when,
+        moment=_moment,
+        plain=_plain,
+        first_line=_first,
+        prose=prose,
+        together=_together,
     )
     made.globals.update(assignments=assignments)
     return made
@@ -201,3 +211,8 @@ def _first(note: str) -> str:
 
 def _when(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def _together(options: str) -> Markup:
+    """Returns a line of options, each beside its value where the line ends."""
+    return together(re.split(r" (?=--[A-Za-z])", options))

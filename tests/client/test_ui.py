@@ -520,7 +520,10 @@ def test_the_list_has_each_sweep_with_its_best_value(page: Page) -> None:
     assert "halfway interrupted 1 of 2 0.7 val_accuracy , so far --lr 0.1" in text.replace(
         "accuracy, so", "accuracy , so"
     )
-    assert "halfway" in next(page.events("events"))["rows"]
+    rows = next(page.events("events"))["rows"]
+    assert "halfway" in rows
+    # A line that ends within options separates them from each other, and not the dashes from their name.
+    assert '<code><span class="option">--lr 0.1</span></code>' in rows
 
 
 def test_a_sweep_has_what_its_report_has(page: Page) -> None:

@@ -30,7 +30,7 @@ def winner_of(facts: Facts) -> Markup:
         markup(
             '<div class="copyable"><code id="winner-options">{}</code>'
             '<button type="button" data-copies="winner-options">Copy</button></div>',
-            _together(command) if command else _options(winner),
+            together(command) if command else _options(winner),
         ),
         _of_command(winner) if command else NOTHING,
         markup(
@@ -60,7 +60,7 @@ def front_of(facts: Facts) -> Markup:
     rows = [
         markup(
             "<tr><td><code>{}</code></td>{}{}</tr>",
-            _together([assignments({name: value}) for name, value in row.params.items()]),
+            together([assignments({name: value}) for name, value in row.params.items()]),
             joined([markup(number, shown_value(value)) for value in row.objective_values]),
             NOTHING if facts.is_score else markup(number, row.epoch),
         )
@@ -86,10 +86,10 @@ def front_of(facts: Facts) -> Markup:
 
 def _options(row: Row) -> Markup:
     """Returns params as `options_line`."""
-    return _together([options_line({name: value}) for name, value in row.params.items()])
+    return together([options_line({name: value}) for name, value in row.params.items()])
 
 
-def _together(options: Sequence[str]) -> Markup:
+def together(options: Sequence[str]) -> Markup:
     """Returns options, each beside its value where a line ends."""
     return joined([markup('<span class="option">{}</span>', option) for option in options], " ")
 

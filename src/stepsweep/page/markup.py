@@ -44,6 +44,14 @@ def joined(parts: Iterable[object], separator: str = "") -> Markup:
     return Markup(separator.join(each if isinstance(each, Markup) else escape(str(each)) for each in parts))
 
 
+def prose(text: str) -> Markup:
+    """Returns a sentence, in which what stands in backticks is code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one of them has no partner
+        return joined([text])
+    return joined([markup("<code>{}</code>", each) if at % 2 else each for at, each in enumerate(parts)])
+
+
 def some_of(parts: Sequence[object], at_most: int) -> Markup:
     """Returns the first parts with commas, and the number of the others."""
     more = f" and {len(parts) - at_most:,} more" if len(parts) > at_most else ""

@@ -11,7 +11,7 @@ from stepsweep.contract.trial import Status
 from stepsweep.page.best import front_of, winner_of
 from stepsweep.page.drawn import label
 from stepsweep.page.facts import Facts, Failure
-from stepsweep.page.markup import NOTHING, Markup, joined, markup, some_of
+from stepsweep.page.markup import NOTHING, Markup, joined, markup, prose, some_of
 
 MAX_REASONS = 200
 """Most reasons of failures. Where each of thousands has one of its own, further ones tell nothing new."""
@@ -101,7 +101,7 @@ def note(facts: Facts) -> Markup:
     """Returns what a person has written, as plain text."""
     there = facts.report.note
     if there.fault:
-        return markup('<p class="note bad">{}</p>', there.fault)
+        return markup('<p class="note bad">{}</p>', prose(there.fault))
     if there.text and there.written_at:
         return markup(
             '<p class="written" dir="auto">{}</p>\n<p class="hint">Written on {} UTC.</p>',
@@ -146,15 +146,16 @@ def _tiles(facts: Facts) -> Markup:
     params = f"{len(facts.rows):,} params: " if facts.has_several else ""
     outcomes = " · ".join(f"{number:,} {status}" for status, number in facts.counts.items())
     tiles = [_tile("Trials", f"{facts.ended:,}{of_planned}", f"{params}{outcomes}")]
+    of_ended = ", without jobs that still run" if facts.state == "running" else ""
     if not facts.is_score:
         said = f"at most {facts.spec.epochs:,} per trial"
         if not facts.counts.keys().isdisjoint(LEFT_NONE):
             said += ", without those of jobs that left no metrics"
-        tiles.append(_tile("Epochs trained", f"{report.standing.epochs:,}", said))
+        tiles.append(_tile("Epochs trained", f"{report.standing.epochs:,}", said + of_ended))
     unknown = markup('<span id="job-time">…</span>')
     time = unknown if report.job_seconds is None else str(timedelta(seconds=round(report.job_seconds)))
     by = f"{cost.gpu_seconds:,.0f} GPU-seconds" if cost else "by Batch's timestamps"
-    tiles.append(_tile("Job time", time, by))
+    tiles.append(_tile("Job time", time, by + of_ended))
     if cost:
         usd = (f"{cost.usd_estimate:,.2f} USD", "estimated from the stack's price per hour")
     else:
@@ -180,7 +181,7 @@ def failures(facts: Facts, skin: Skin) -> Markup:
         said = "… and {}; the leaderboard has all of them."
         found.append(markup('<p class="hint">{}</p>', said.format(number_of(more, "more reason"))))
     if facts.report.hint:
-        found.append(markup("<p>{}</p>", facts.report.hint))
+        found.append(markup("<p>{}</p>", prose(facts.report.hint)))
     return markup(
         '<section id="failures" aria-labelledby="failures-title">\n'
         '  <h2 id="failures-title">Failures</h2>\n{}\n</section>',

@@ -9,7 +9,7 @@ SURFACE = (
     "The area between the points is smoothed over the trials near it, and blank where there are none: a best area at "
     "an edge says that the range may be too narrow."
 )
-CELLS = "Each cell has the best trial over all other parameters: a best cell at an edge may have better ones beyond it."
+CELLS = "Each cell has its best trial: if the best cell is at an edge, better ones may lie beyond it."
 SLICES = (
     "One picture for each parameter, the most important first: where the best points are at an end, better ones "
     "may lie beyond it."
