@@ -14,6 +14,7 @@ from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.contract.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from stepsweep.bucket.plans import Plan
     from stepsweep.client.archive.comparison import Comparison
     from stepsweep.client.archive.entries import Entry
     from stepsweep.client.running.control import Found
@@ -74,20 +75,23 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
     sweep show tutorial-20261123-053012-250731 --on aws --region us-east-1
     """
     from stepsweep.client.clouds.interpreter import hint_of
+    from stepsweep.client.clouds.own_command import winner_s_command
     from stepsweep.client.terminal.result import show_note, show_standing
     from stepsweep.client.terminal.view import View
 
-    def look() -> "tuple[Found, Standing, Metrics | None, Note]":
+    def look() -> "tuple[Found, Standing, Plan | None, Metrics | None, Note]":
         found = cloud.looked_at()
         standing = found.standing(name)
         plan = found.archive.plan(standing.spec) if standing.is_finished else None
-        return found, standing, found.archive.winner_s_curve(plan, standing.rows), found.archive.note(name)
+        return found, standing, plan, found.archive.winner_s_curve(plan, standing.rows), found.archive.note(name)
 
     with signals_interrupt():
-        found, standing, curve, note = cloud.settled(look)
+        found, standing, plan, curve, note = cloud.settled(look)
     hint = hint_of(cloud, name, standing.rows)
+    command = winner_s_command(cloud, plan, standing.rows, found.trainer_command)
     if as_json:
-        click.echo(json.dumps({**standing.to_json(), "hint": hint or None, "note": note.text or None}, indent=2))
+        more = {"command": " ".join(command) or None, "hint": hint or None, "note": note.text or None}
+        click.echo(json.dumps({**standing.to_json(), **more}, indent=2))
     else:
         view = View()
         show_standing(
@@ -97,6 +101,7 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
             where=cloud.where,
             is_on_aws=not cloud.is_local,
             curve=curve,
+            command=command,
             hint=hint,
         )
         show_note(view, note)

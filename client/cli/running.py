@@ -10,6 +10,7 @@ from stepsweep.client.cli.interrupts import signals_interrupt
 from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.interpreter import hint_of, interpreter_hint
+from stepsweep.client.clouds.own_command import winner_s_command
 from stepsweep.client.operations import follow
 from stepsweep.client.operations.events import AtRest, Begun, Ended, Event, GaveUp, GoesOn, Interrupted, Shared
 from stepsweep.client.running.execution import Execution
@@ -127,7 +128,7 @@ class _Shown(OnTerminal):
             return
         archive, spec = execution.recorded(), execution.spec
         rows = archive.leaderboard(spec)
-        curve = archive.winner_s_curve(execution.plan or archive.plan(spec), rows)
+        plan = execution.plan or archive.plan(spec)
         where, is_on_aws = self.cloud.where, not self.cloud.is_local
         # Without a winner, the faults have the hint.
         hint = hint_of(self.cloud, spec.name, rows) if ending.output else ""
@@ -139,17 +140,24 @@ class _Shown(OnTerminal):
             objects=archive.objects,
             where=where,
             is_on_aws=is_on_aws,
-            curve=curve,
+            curve=archive.winner_s_curve(plan, rows),
+            command=winner_s_command(self.cloud, plan, rows, execution.deployment.trainer_command),
             hint=hint,
         )
 
     def _standing(self, standing: Standing, archive: Archive) -> None:
         """Shows a sweep that is not running, and how it ended."""
-        curve = archive.winner_s_curve(archive.plan(standing.spec), standing.rows)
+        spec, plan = standing.spec, archive.plan(standing.spec)
         where, is_on_aws = self.cloud.where, not self.cloud.is_local
-        hint = hint_of(self.cloud, standing.spec.name, standing.rows)
         show_standing(
-            self.view, standing, objects=archive.objects, where=where, is_on_aws=is_on_aws, curve=curve, hint=hint
+            self.view,
+            standing,
+            objects=archive.objects,
+            where=where,
+            is_on_aws=is_on_aws,
+            curve=archive.winner_s_curve(plan, standing.rows),
+            command=winner_s_command(self.cloud, plan, standing.rows),
+            hint=hint_of(self.cloud, spec.name, standing.rows),
         )
 
     def goes_on(self, name: str) -> None:

@@ -4,9 +4,10 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
+from stepsweep.bucket.plans import Plan
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.trainers import remembered, script_at
-from stepsweep.client.running.control import Found
+from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 from stepsweep.trial import options
@@ -16,18 +17,16 @@ HELD = {name: f"{{{name}}}" for name in (*PLACES, *FILES)}
 """Placeholders that only a running trial can fill stay as they are."""
 
 
-def entrypoint_of(cloud: Cloud, found: Found, sweep: str) -> Sequence[str]:
-    """Returns the words that start a sweep's trainer, before a trial's options; empty if they are not a script's."""
-    if not cloud.is_local:
-        return found.control.deployment.trainer_command if found.control else ()
-    had = remembered(cloud.directory, sweep)
-    script = script_at(had.place) if had else None
-    return script.entrypoint if script else ()
+def own_command(cloud: Cloud, spec: SweepSpec, trial: Trial | None, deployed: Sequence[str]) -> list[str]:
+    """Returns a trial's command line, each option with its value as one text.
 
+    It is empty without a trial, or if no script has options of its own.
 
-def own_command(spec: SweepSpec, trial: Trial, entrypoint: Sequence[str]) -> list[str]:
-    """Returns the command line, each option with its value as one text; empty if no script has options of its own."""
-    if "--" not in entrypoint:
+    Args:
+        deployed: the words that start the trainer of the stack, if the sweep is on AWS.
+    """
+    entrypoint = _entrypoint(cloud, spec.name) if cloud.is_local else deployed
+    if trial is None or "--" not in entrypoint:
         return []
     own, template = entrypoint[1 : entrypoint.index("--")], entrypoint[entrypoint.index("--") + 1 :]
     try:
@@ -36,6 +35,20 @@ def own_command(spec: SweepSpec, trial: Trial, entrypoint: Sequence[str]) -> lis
     except (WrongCommand, SystemExit):  # of another version
         return []
     return list(_grouped(spec.environment, command, str(asked.into)))
+
+
+def winner_s_command(cloud: Cloud, plan: Plan | None, rows: Sequence[Row], deployed: Sequence[str] = ()) -> list[str]:
+    """Returns `own_command` of the winner's first trial."""
+    if plan is None or not rows or rows[0].rank != 1 or plan.spec.has_front:
+        return []
+    return own_command(cloud, plan.spec, plan.trials.get(rows[0].trial_id), deployed)
+
+
+def _entrypoint(cloud: Cloud, sweep: str) -> Sequence[str]:
+    """Returns the words that start a sweep's trainer on this machine; empty if they are not a script's."""
+    had = remembered(cloud.directory, sweep)
+    script = script_at(had.place) if had else None
+    return script.entrypoint if script else ()
 
 
 def _grouped(environment: Mapping[str, str], command: Command, file: str) -> Iterator[str]:

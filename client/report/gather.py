@@ -12,7 +12,7 @@ from stepsweep.bucket.stores import Home
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.interpreter import hint_of
-from stepsweep.client.clouds.own_command import entrypoint_of, own_command
+from stepsweep.client.clouds.own_command import own_command
 from stepsweep.client.clouds.trainers import remembered
 from stepsweep.client.deployment import explained
 from stepsweep.client.logs.reading import log_of
@@ -66,7 +66,7 @@ def gathered(cloud: Cloud, found: Found, name: str) -> Gathered:
         trainer=_trainer(cloud, name),
         note=archive.note(name),
         hint=hint_of(cloud, name, standing.rows),
-        winner_command=own_command(standing.spec, winner, entrypoint_of(cloud, found, name)) if winner else (),
+        winner_command=own_command(cloud, standing.spec, winner, found.trainer_command),
     )
 
 

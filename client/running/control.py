@@ -87,6 +87,11 @@ class Found:
         archive = Archive(store, objects=deployment.objects, last_lines=deployment.last_lines)
         return cls(archive, Control(deployment))
 
+    @property
+    def trainer_command(self) -> tuple[str, ...]:
+        """The entrypoint of the `command` that the stack was deployed for; empty without one, or if it is not up."""
+        return self.control.deployment.trainer_command if self.control else ()
+
     def executions(self) -> list[str]:
         """Returns the ARNs of all executions that run, the latest first."""
         return self.control.executions() if self.control else []

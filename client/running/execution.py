@@ -53,6 +53,7 @@ class Execution:
     Attributes:
         arn: the execution's ARN.
         spec: the sweep's input.
+        deployment: where it runs.
         plan: the latest plan that was seen; None before.
         objects: the sweep's objects, as they were listed last.
     """
@@ -60,7 +61,7 @@ class Execution:
     def __init__(self, deployment: Deployment, *, arn: str, spec: SweepSpec) -> None:
         self.arn = arn
         self.spec = spec
-        self._deployment = deployment
+        self.deployment = deployment
         self._records = Records(deployment.store)
         self._last_lines = deployment.last_lines
         self.plan: Plan | None = None
@@ -80,17 +81,17 @@ class Execution:
 
     def is_same(self, other: "Execution") -> bool:
         """Whether it is the same execution, asked with the same clients."""
-        return self.arn == other.arn and self._deployment is other._deployment
+        return self.arn == other.arn and self.deployment is other.deployment
 
     @property
     def store(self) -> Store:
         """The objects of its bucket, as they are now."""
-        return self._deployment.store
+        return self.deployment.store
 
     @property
     def endpoint_url(self) -> str:
         """Where the services of its cloud answer."""
-        return str(self._deployment.step_functions.meta.endpoint_url)
+        return str(self.deployment.step_functions.meta.endpoint_url)
 
     @property
     def console_url(self) -> str:
@@ -137,7 +138,7 @@ class Execution:
                 if progress.all_ended and not had_ended:  # only the reducer still has to run
                     delay = FIRST_SLEEP_SECONDS
             except (BotoCoreError, ClientError) as error:
-                if not may_pass(error) or time.monotonic() - answered_at > self._deployment.patience_seconds:
+                if not may_pass(error) or time.monotonic() - answered_at > self.deployment.patience_seconds:
                     with explained():
                         raise
                 delay = min(2 * delay, MAX_SLEEP_SECONDS)
@@ -151,7 +152,7 @@ class Execution:
     def ending(self) -> Ending:
         """Returns the end of the execution, which must have ended."""
         with explained():
-            described = self._deployment.step_functions.describe_execution(executionArn=self.arn)
+            described = self.deployment.step_functions.describe_execution(executionArn=self.arn)
         return Ending(
             status=described["status"],
             output=Output.from_json(json.loads(described["output"]), where="the execution's output")
@@ -163,14 +164,14 @@ class Execution:
 
     def recorded(self) -> Archive:
         """Returns the current records of its bucket. Reads each object once."""
-        return Archive(ReadOnce(self._deployment.store), objects=self._deployment.objects)
+        return Archive(ReadOnce(self.deployment.store), objects=self.deployment.objects)
 
     def stop(self) -> None:
         """Stops the execution and its jobs, and returns once it has ended. Finished trials stay finished.
 
         In an embedded cloud it ends with the function that works for it just then, such as the planner.
         """
-        functions, deadline = self._deployment.step_functions, time.monotonic() + ENDING_SECONDS
+        functions, deadline = self.deployment.step_functions, time.monotonic() + ENDING_SECONDS
         with explained():
             functions.stop_execution(
                 executionArn=self.arn, error=INTERRUPTED, cause="stopped by the person who started it"
@@ -193,7 +194,7 @@ class Execution:
 
     def _look(self, *, with_training: bool, take: Take | None) -> list[Progress]:
         with self._looking:
-            described = self._deployment.step_functions.describe_execution(executionArn=self.arn)
+            described = self.deployment.step_functions.describe_execution(executionArn=self.arn)
             # After reading the status, so that the last listing has everything that the execution wrote.
             return self._seen(described["status"], described["startDate"], with_training=with_training, take=take)
 

@@ -47,6 +47,7 @@ def show_standing(
     where: str,
     is_on_aws: bool,
     curve: Metrics | None = None,
+    command: Sequence[str] = (),
     hint: str = "",
 ) -> None:
     """Shows the state of a sweep, finished or not.
@@ -55,6 +56,7 @@ def show_standing(
         where: the options of the sweep's cloud, to append to a command.
         is_on_aws: whether the jobs cost money.
         curve: the winner's metrics, if known.
+        command: the command line of the winner's first trial, if it runs a script.
         hint: what to do about the reasons of failures, if that is known.
     """
     spec = standing.spec
@@ -69,6 +71,7 @@ def show_standing(
             where=where,
             is_on_aws=is_on_aws,
             curve=curve,
+            command=command,
             hint=hint,
         )
         return
@@ -96,6 +99,7 @@ def show_result(
     where: str,
     is_on_aws: bool,
     curve: Metrics | None = None,
+    command: Sequence[str] = (),
     hint: str = "",
 ) -> None:
     """Shows the leaderboard of a sweep, its winner or front if it has one, and why trials did not succeed.
@@ -109,7 +113,7 @@ def show_result(
         if output.winner is not None:
             if view.console.is_terminal:
                 _pictures(view, spec, rows, curve)
-            _winner(view, spec, output, output.winner, rows)
+            _winner(view, spec, output, output.winner, rows, command)
         else:
             show_front(view, spec, rows)
         if names := without_effect(rows, spec):
@@ -170,7 +174,9 @@ def show_front(view: View, spec: SweepSpec, rows: Sequence[Row]) -> None:
         view.line(f"         … and {len(there) - MAX_ROWS:,} more")
 
 
-def _winner(view: View, spec: SweepSpec, output: Output, winner: Place, rows: Sequence[Row]) -> None:
+def _winner(
+    view: View, spec: SweepSpec, output: Output, winner: Place, rows: Sequence[Row], command: Sequence[str]
+) -> None:
     metric = spec.objective.metric
     value = f"{metric} {shown_value(winner.value)}"
     if winner.n > 1 and winner.standard_error is not None:
@@ -198,6 +204,10 @@ def _winner(view: View, spec: SweepSpec, output: Output, winner: Place, rows: Se
     elif (second := next((row for row in rows if row.rank == 2), None)) and second.value is not None:
         value = f"{metric} {shown_value(second.value)}{behind(spec, rows[0], second)}"
         view.line(f"Second   {told_apart(second, differ)}  {value}")
+    if command:
+        view.copyable(f"Command  {' '.join(command)}")
+        if winner.n > 1:
+            view.line(f"         of the first of its {winner.n} trials")
 
 
 def _pictures(view: View, spec: SweepSpec, rows: Sequence[Row], curve: Metrics | None) -> None:

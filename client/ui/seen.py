@@ -10,7 +10,7 @@ from stepsweep.bucket.stores import Home
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.interpreter import hint_of
-from stepsweep.client.clouds.own_command import entrypoint_of, own_command
+from stepsweep.client.clouds.own_command import own_command
 from stepsweep.client.deployment import explained
 from stepsweep.client.running.control import Found
 from stepsweep.client.running.progress import Progress
@@ -137,10 +137,10 @@ class Moments:
 
     def _with_command(self, report: Gathered, found: Found, plan: Plan | None) -> Gathered:
         best = report.standing.winner
-        if best is None or plan is None or best.trial_id not in plan.trials:
-            return report
-        entrypoint = entrypoint_of(self._cloud, found, self._name)
-        return replace(report, winner_command=own_command(report.standing.spec, plan.trials[best.trial_id], entrypoint))
+        trial = plan.trials.get(best.trial_id) if plan and best else None
+        return replace(
+            report, winner_command=own_command(self._cloud, report.standing.spec, trial, found.trainer_command)
+        )
 
     def _gathered(
         self,

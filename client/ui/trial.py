@@ -6,7 +6,7 @@ from typing import Any
 
 from stepsweep.bucket.plans import Plan
 from stepsweep.bucket.trial_files import Artifact
-from stepsweep.client.clouds.own_command import entrypoint_of, own_command
+from stepsweep.client.clouds.own_command import own_command
 from stepsweep.client.deployment import CloudError, explained, may_pass
 from stepsweep.client.logs.reading import log_of
 from stepsweep.client.logs.trial_logs import Log
@@ -81,7 +81,7 @@ class TrialWatch:
         if plan is None or trial_id not in plan.trials:
             raise InvalidInput([f"the sweep {name} has no trial {shown(trial_id)}"])
         self._plan: Plan = plan
-        self.command = own_command(self.spec, plan.trials[trial_id], entrypoint_of(source.cloud, found, name))
+        self.command = own_command(source.cloud, self.spec, plan.trials[trial_id], found.trainer_command)
         self._log: Log = log_of(source.cloud, found, plan, trial_id)
 
     def look(self) -> TrialSeen:
