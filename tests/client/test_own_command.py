@@ -20,7 +20,7 @@ HYDRA = ("stepsweep-trial", "--style=name=value", "--no-seed", "--", "python", "
 def test_show_prints_the_command_line(sweep: Sweep, more: dict[str, Any], note: list[str]) -> None:
     recorded = RecordedCloud(directory=sweep.folder / "cloud")
     for trial in recorded.planned("mine", {"lr": [0.1, 0.2], "name": ["a b"]}, **more):
-        recorded.succeeded("mine", trial, {"val_accuracy": [trial.params["lr"]] * 3})
+        recorded.succeeded("mine", trial, {"val_accuracy": [float(str(trial.params["lr"]))] * 3})
     recorded.reduced("mine")
     assert "\nCommand" not in sweep("show", "mine", "--dir", "cloud").stdout, "what ran it is not known"
 
@@ -37,7 +37,8 @@ def test_a_front_has_no_command(sweep: Sweep) -> None:
     recorded = RecordedCloud(directory=sweep.folder / "cloud")
     objectives = [{"metric": "a", "direction": "maximize"}, {"metric": "b", "direction": "maximize"}]
     for trial in recorded.planned("mine", {"lr": [0.1, 0.2]}, objectives=objectives):
-        recorded.succeeded("mine", trial, {"a": [trial.params["lr"]] * 3, "b": [-trial.params["lr"]] * 3})
+        lr = float(str(trial.params["lr"]))
+        recorded.succeeded("mine", trial, {"a": [lr] * 3, "b": [-lr] * 3})
     recorded.reduced("mine")
     script = Script(folder=Path(sweep.folder), entrypoint=HYDRA).written(sweep.folder / "scripts")
     trainers.remember(recorded.directory, "mine", script, container=False)
