@@ -733,3 +733,53 @@ def test_a_file_whose_names_are_aligned_has_them_without_the_spaces(tmp_path: Pa
         {"epoch": 1, "train/box_loss": 1.5, "metrics/mAP50_B_": 0.1},
         {"epoch": 2, "train/box_loss": 1.25, "metrics/mAP50_B_": 0.2},
     ]
+
+
+LOSSES = ("train_loss=1.0 val_loss=0.6", "train_loss=0.9 val_loss=0.3", "train_loss=0.8 val_loss=0.5")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("Freezing the backbone until epoch 2", *LOSSES),
+        ("Scheduler: StepLR, decays at epoch 2", *LOSSES),
+        (*LOSSES[:2], "Epoch 00002: reducing learning rate of group 0 to 1.0000e-03.", LOSSES[2]),
+        (LOSSES[0], "Saved checkpoint for epoch 1", LOSSES[1], "Saved checkpoint for epoch 2", LOSSES[2]),
+        (*LOSSES, "Evaluating checkpoint of epoch 2", "Test loss: 0.31"),
+        (*LOSSES, "Testing with the weights of epoch 1: test_acc=0.9"),
+        (*LOSSES, "Done after epoch 3, saved to ckpt/epoch=2-step=30.ckpt"),
+    ],
+)
+def test_an_epoch_that_a_line_only_mentions_ends_no_count_of_the_others_in_silence(lines: tuple[str, ...]) -> None:
+    with pytest.raises(NoMetrics, match="names an epoch, and the lines with the metrics name none"):
+        collected("\n".join(lines), epochs=3)
+    as_told = Collector(epoch=re.compile(r"epoch (\d+) begins"))
+    for line in lines:
+        as_told.feed(line)
+    rows, _ = as_told.rows(3)
+    assert [row["val_loss"] for row in rows] == [0.6, 0.3, 0.5]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (*LOSSES, "*** Best metric: 0.3 (epoch 2)"),
+        ("Training from epoch 1 to epoch 3", *LOSSES),
+        ("val_loss=9.0", *(f"Epoch {at}\n{each}" for at, each in enumerate(LOSSES, start=1))),
+        tuple(f"{each}\nEpoch {at} ends" for at, each in enumerate(LOSSES, start=1)),
+    ],
+)
+def test_an_epoch_beside_or_among_the_others_leaves_them_as_they_are(lines: tuple[str, ...]) -> None:
+    columns = {"train_loss": [1.0, 0.9, 0.8], "val_loss": [0.6, 0.3, 0.5]}
+    assert collected("\n".join(lines), epochs=3) == (columns, [])
+
+
+@pytest.mark.parametrize("line", ["best_epoch=2", '{"best_epoch": 2}', "best_epoch: 2"])
+def test_the_best_epoch_is_not_that_of_its_row(line: str) -> None:
+    output = [f"Epoch {at}/3 {each}" for at, each in enumerate(LOSSES, start=1)]
+    metrics = Collector()
+    for each in [*output, line]:
+        metrics.feed(each)
+    rows, _ = metrics.rows(3)
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert rows[2]["best_epoch"] == 2

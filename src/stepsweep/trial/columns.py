@@ -18,8 +18,8 @@ def columns(values: Mapping[str, dict[int, float]]) -> tuple[dict[str, dict[int,
     """Returns the values by the names of their columns, and a line for each that has no place there.
 
     `best_loss` is `loss` unless there is a loss beside it, and the loss that was measured on one thing alone is `loss`.
-    Of a loss in every epoch and another that is said to be of nothing, and is not in every epoch, the first counts:
-    `Final loss: 0.4` is no value of epoch 1.
+    `best_epoch` is not the epoch of its row. Of a loss in every epoch and another that is said to be of nothing, and is
+    not in every epoch, the first counts: `Final loss: 0.4` is no value of epoch 1.
     """
     names = {key: key.rpartition(ON) for key in values}
     plain = {name for _, _, name in names.values()}
@@ -27,7 +27,7 @@ def columns(values: Mapping[str, dict[int, float]]) -> tuple[dict[str, dict[int,
     for key, (split, _, name) in names.items():
         alone = name.removeprefix(BEST)
         others = plain - {name}
-        is_alone = alone not in others and not any(other.endswith(f"_{alone}") for other in others)
+        is_alone = alone not in {EPOCH, *others} and not any(other.endswith(f"_{alone}") for other in others)
         found.append((key, split, alone if is_alone else name))
     count = Counter(name for _, _, name in found)
     most: dict[str, int] = {}

@@ -27,6 +27,7 @@ from stepsweep.trial.columns import EPOCH, NoMetrics, columns
 from stepsweep.trial.epochs import Epochs
 from stepsweep.trial.kinds import apart, chosen, words_of
 from stepsweep.trial.line import Found
+from stepsweep.trial.mentions import Mentions
 from stepsweep.trial.reader import Reader, Said
 from stepsweep.trial.unclear import Unclear
 from stepsweep.trial.uncounted import Uncounted
@@ -60,6 +61,7 @@ class Collector:
         self._words: dict[str, dict[str, str]] = {}
         # Epochs in the order in which this attempt named them.
         self._named_epochs: dict[int, None] = {}
+        self._mentions = Mentions()
 
     def feed(self, text: str, stream: str = "") -> None:
         """Reads one line; the states of a progress bar count as lines.
@@ -76,6 +78,9 @@ class Collector:
         # An epoch before, of a line that names the best one, is not that of the lines below.
         newest = self._epochs.saved if self._epoch is None else self._epoch
         is_past = epoch is not None and epoch < newest and line.is_of_the_best(said.text)
+        if self._first is None and epoch is not None and self._uncounted.values and line.is_of_the_best(said.text):
+            return  # The best of epochs that were not named is one of the values above.
+        self._mentions.add(said, is_again=epoch is None and at is not None and self._have_again(said, at))
         if epoch is not None and not is_past:
             self._see_epoch(epoch)
         if at is not None and said.found and not is_past:
@@ -85,6 +90,11 @@ class Collector:
         # A line may have a name several times, as by a pattern of the options; in an epoch the last value counts.
         for one in said.found if at is None else {one.key: one for one in said.found}.values():
             self._add(one, said.kind, at)
+
+    def _have_again(self, said: Said, epoch: int) -> bool:
+        """Whether the epoch has a value of a line's metrics from a line of the same kind."""
+        at = epoch + (self._first == 0)
+        return any(said.kind in self._epochs.columns.get(one.key, {}).get(at, ()) for one in said.found)
 
     def _see_epoch(self, epoch: int) -> None:
         if self._first is None:
@@ -224,6 +234,9 @@ class Collector:
                 raise NoMetrics(f"{line.column(unsure[0])} {below.unsure(line.column(unsure[0]))}")
             notices += [f"{name} does not count: it {below.unsure(name)}" for name in map(line.column, unsure)]
         self._check_order(values)
+        if is_over and not self.resumed:
+            behind = bool(self._maybe_behind())
+            self._mentions.check(list(self._named_epochs), self._uncounted, epochs, may_be_behind=behind)
         if not values:
             self._uncounted.check_replayed(self._lost)
             values, others = self._uncounted.by_epoch(epochs)

@@ -15,7 +15,7 @@ _EPOCH = re.compile(r"\bepoch[\"']?\s*[:=#]?\s*[\"'\[]?(\d+(?:\.\d+)?)(?![\d.]*%
 _BRACKETS = re.compile(r"\s*\[(\d+)\]", re.ASCII)
 """At the start of a line, as LightGBM has an epoch. Beside an epoch in words it is a process."""
 _OTHER = re.compile(
-    r"\b(?:best|last|max|maximum|total|from|since|per|each|every|previous|prior|prev)(?:\s+so\s+far)?[\s:=(-]*$"
+    r"\b(?:best|last|max|maximum|total|from|to|since|per|each|every|previous|prior|prev)(?:\s+so\s+far)?[\s:=(-]*$"
     r"|\b(?:next|until|till|will)\s+\w[^.;]*$",
     re.ASCII | re.IGNORECASE,
 )
