@@ -54,7 +54,7 @@ def check_trainer(spec: SweepSpec, *, then: Trainer, now: Trainer) -> None:
     raise InvalidSweep(
         [
             f"name: {what}; choose another name, take the trainer that it was planned for, or set accept_trainer "
-            "(--accept-trainer): all of its trials then count as new"
+            "(--accept-trainer): only trials that this trainer has finished then count"
         ]
     )
 

@@ -256,7 +256,7 @@ def priority_option(command: Callable[..., int]) -> Callable[..., int]:
 def accept_trainer_option(command: Callable[..., int]) -> Callable[..., int]:
     return click.option(
         "--accept-trainer", is_flag=True,
-        help="Continue with another trainer than the sweep was planned for; all its trials count as new.",
+        help="Continue with another trainer than the sweep was planned for; only trials that it has finished count.",
     )(command)  # fmt: skip
 
 

@@ -195,14 +195,15 @@ def _start(control: Control, spec: SweepSpec, cloud: Cloud, show: Show, *, keep_
         raise InvalidInput(
             [f"name: differs from the sweep {other} by case only, and some disks ignore that; choose another name"]
         )
-    if (found := former(spec, cloud, control.deployment)) is not None:
-        if keep_results:
-            show(Doing(f"Keeping {number_of(len(found.trials), 'finished trial')} of the trainer before its change …"))
-            keep(found, control.deployment)
-            spec = replace(spec, accept_trainer=True)
-        else:
-            show(Doing(str(found)))
     give_secrets(cloud, spec, control.deployment)
+    found = former(spec, cloud, control.deployment)
+    if found is not None and not keep_results:
+        show(Doing(str(found)))
+    # Of a sweep that the planner refuses nothing is copied: one that did not ask for it would count it later.
+    elif found is not None and not _is_refused(accepted := replace(spec, accept_trainer=True), control.deployment):
+        show(Doing(f"Keeping {number_of(len(found.trials), 'finished trial')} of the trainer before its change …"))
+        keep(found, control.deployment)
+        spec = accepted
     # Refused by the planner, it would be taken for the trainer of the trials that are there.
     goes_on = cloud.is_local and not _is_refused(spec, control.deployment)
     execution = control.start(with_pace(spec, cloud))

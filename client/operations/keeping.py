@@ -58,6 +58,7 @@ def former(spec: SweepSpec, cloud: Cloud, deployment: Deployment) -> Former | No
     """Returns the results that the sweep would have if its trainer had not changed; None if there are none.
 
     Looks at the sweep with this name, or else, on this machine, at the latest ones with a trainer in the same place.
+    Trials that the trainer as it is now has finished too are left out.
 
     Raises:
         CloudError: the cloud did not answer, or does not allow it.
@@ -73,13 +74,11 @@ def former(spec: SweepSpec, cloud: Cloud, deployment: Deployment) -> Former | No
         for name in islice(_candidates(spec, cloud), MAX_CANDIDATES):
             earlier = records.spec(name)
             plan = records.plan(earlier) if earlier else None
-            if plan is None:
+            if plan is None or plan.trainer_version == deployment.trainer_version:
                 continue
-            if plan.trainer_version == deployment.trainer_version:
-                return None
-            pairs = dict(_pairs(spec, plan, deployment.trainer_version))
-            has_ended = for_all(lambda trial_id: bool(_metrics(deployment, trial_id)), pairs)
-            trials = {old: new for (old, new), ended in zip(pairs.items(), has_ended, strict=True) if ended}
+            pairs = list(dict(_pairs(spec, plan, deployment.trainer_version)).items())
+            are_left = for_all(lambda pair: _is_left(deployment, *pair), pairs)
+            trials = {old: new for (old, new), is_left in zip(pairs, are_left, strict=True) if is_left}
             if trials:
                 changed = _changed(cloud, name)
                 return Former(
@@ -101,7 +100,9 @@ def keep(found: Former, deployment: Deployment) -> None:
 
     def copied(pair: tuple[str, str]) -> None:
         old, new = pair
-        note = {"trial_id": old, "trainer_version": found.version}
+        # Where these were kept themselves, it says who trained them.
+        note = bucket.get_json(f"{keys.TRIALS}{old}/{KEPT_FROM}")
+        note = note or {"trial_id": old, "trainer_version": found.version}
         for key, epochs in _metrics(deployment, old).items():
             name = key.rpartition("/")[2]
             data = deployment.store.get(key)
@@ -164,6 +165,12 @@ def _id_of(trial: Trial, spec: SweepSpec, version: str) -> str:
         trainer_version=version,
         environment=spec.environment,
     )
+
+
+def _is_left(deployment: Deployment, old: str, new: str) -> bool:
+    """Whether a trial of the former trainer has metrics that the same trial of the present one has not."""
+    former_ones = {key.rpartition("/")[2] for key in _metrics(deployment, old)}
+    return bool(former_ones) and not former_ones <= {key.rpartition("/")[2] for key in _metrics(deployment, new)}
 
 
 def _metrics(deployment: Deployment, trial_id: str) -> dict[str, int]:

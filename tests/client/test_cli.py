@@ -87,8 +87,8 @@ Options:
   --priority [high|normal|low]  Its part of the machines while other sweeps want them too.
                                 [default: the spec's, or normal]
   --fresh                       Train finished trials again.
-  --accept-trainer              Continue with another trainer than the sweep was planned for; all
-                                its trials count as new.
+  --accept-trainer              Continue with another trainer than the sweep was planned for; only
+                                trials that it has finished count.
   --on [local|aws]              Where trials run: in the embedded cloud on this machine, or on
                                 your AWS account.  [default: local]
   --dir DIRECTORY               Folder of the embedded cloud.  [env var: STEPSWEEP_DIR; default:

@@ -28,6 +28,7 @@ from stepsweep.client.running.control import Control, Found
 from stepsweep.client.specs.asked import checked
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.local.cloud import default_vcpus
 from stepsweep.trainer_script import Script
@@ -375,6 +376,7 @@ def test_finished_trials_of_a_trainer_that_has_changed_do_not_count_or_are_kept(
     assert more.trials == both.trials
 
     keep(found, changed)
+    assert former(MINE, aws, changed) == replace(both, trials={second.trial_id: both.trials[second.trial_id]})
     new = found.trials[first.trial_id]
     folder = f"{keys.TRIALS}{new}/"
     metrics = first.metrics_key.rpartition("/")[2]
@@ -384,6 +386,10 @@ def test_finished_trials_of_a_trainer_that_has_changed_do_not_count_or_are_kept(
     stack.bucket.put(first.metrics_key, b"epoch,val_accuracy\n1,0.9\n", "text/csv")
     keep(found, changed)
     assert stack.deployment.store.get(folder + metrics) == b"epoch,val_accuracy\n1,0.5\n", "what is there stays"
+
+    third = first_round(MINE, trainer_version="3")[0].trial_id
+    keep(replace(found, version="2", trials={new: third}), replace(stack.deployment, trainer_version="3"))
+    assert stack.bucket.get_json(f"{keys.TRIALS}{third}/kept-from.json") == note, "the one that trained it"
 
 
 def test_on_this_machine_the_latest_sweeps_of_the_place_are_looked_at(
@@ -402,6 +408,10 @@ def test_on_this_machine_the_latest_sweeps_of_the_place_are_looked_at(
     assert found is not None
     assert (list(found.trials), found.changed) == ([trial.trial_id], ("train.py",))
     assert former(spec, replace(cloud, trainer=tmp_path), changed) is None
+    # A quick try of the changed trainer hides none of them.
+    stack.planned_for("2", {"name": "smoke", "parameters": {"lr": [0.9]}, "epochs": 1})
+    remember_trainer(cloud, "smoke")
+    assert former(spec, cloud, changed) == replace(found, changed=("train.py",))
 
 
 # --- ahead of a sweep -------------------------------------------------------------------------------------------------

@@ -352,6 +352,21 @@ def test_finished_trials_of_a_former_trainer_are_kept_or_named(
     stop_and_wait(aws, "mine", Told())
 
 
+def test_a_sweep_that_the_planner_refuses_keeps_nothing(
+    stack: Stack, aws: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for trial in stack.planned(**MINE.to_json()):
+        stack.succeeded("mine", trial, [0.5])
+    changed = replace(stack.deployment, trainer_version="2")
+    monkeypatch.setattr(Cloud, "on_aws", lambda _self: changed)
+    grown = SweepSpec.from_json({**MINE.to_json(), "parameters": {"lr": [*MINE.to_json()["parameters"]["lr"], 0.7]}})
+    told, before = Told(), changed.store.listed(keys.TRIALS)
+    start(grown, aws, told, keep_results=True)
+    assert told.events == []
+    assert changed.store.listed(keys.TRIALS) == before
+    stop_and_wait(aws, "mine", Told())
+
+
 @pytest.mark.parametrize("others", [{}, {"parameters": {"lr": [0.1]}, "accept_trainer": True}])
 def test_a_trainer_that_is_refused_is_not_taken_for_that_of_the_finished_trials(
     stack: Stack, here: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: dict[str, object]

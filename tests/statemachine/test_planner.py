@@ -223,7 +223,7 @@ class TestResume:
         before = cloud.objects()
         assert cloud.plan(SPEC)["fault"] == (
             f"name: {what}; choose another name, take the trainer that it was planned for, or set accept_trainer "
-            "(--accept-trainer): all of its trials then count as new"
+            "(--accept-trainer): only trials that this trainer has finished then count"
         )
         assert cloud.objects() == before
         assert cloud.plan({**SPEC, "accept_trainer": True})["to_run"] == 4

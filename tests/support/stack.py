@@ -51,10 +51,15 @@ class Stack:
 
     def planned(self, **document: Any) -> list[Trial]:
         """Plans a sweep as its running execution does, or another one; returns its trials."""
+        return self.planned_for("1", document)
+
+    def planned_for(self, trainer_version: str, document: Mapping[str, Any]) -> list[Trial]:
+        """Plans a sweep like `planned`, of any version of the trainer."""
         spec = SweepSpec.from_json(document)
         running = Control(self.deployment).running(spec.name)
-        self._plan(spec, execution=running[0].rpartition(":")[2] if running else secrets.token_hex(4), round_number=0)
-        return first_round(spec, trainer_version="1")
+        execution = running[0].rpartition(":")[2] if running else secrets.token_hex(4)
+        self._plan(spec, execution=execution, round_number=0, trainer_version=trainer_version)
+        return first_round(spec, trainer_version=trainer_version)
 
     def planned_again(self, sweep: str, round_number: int) -> list[Trial]:
         """Plans a later round of a sweep; returns its trials."""
@@ -63,14 +68,14 @@ class Stack:
         planned = RoundPlan.from_json(self.bucket.get_json(keys.plan_key(sweep, round_number)), where="plan.json")
         return [trial for trial in planned.trials if trial.round_number == round_number]
 
-    def _plan(self, spec: SweepSpec, *, execution: str, round_number: int) -> None:
+    def _plan(self, spec: SweepSpec, *, execution: str, round_number: int, trainer_version: str = "1") -> None:
         plan(
             self.bucket,
             spec,
             execution=execution,
             started_at=datetime.now(UTC),
             round_number=round_number,
-            trainer=Trainer(version="1", name="mine"),
+            trainer=Trainer(version=trainer_version, name="mine"),
             max_concurrency=10,
             rates=RATES,
             job=StackJob(),
