@@ -1,10 +1,15 @@
 """Signals that ask a command to end."""
 
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+AGAIN_SECONDS = 0.05
+"""After a signal that was dropped, it is sent again."""
 
 
 def ending_signals() -> list[int]:
@@ -25,3 +30,11 @@ def handled_by(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None
     finally:
         for number, former in before.items():
             signal.signal(number, former)
+
+
+def send_again(number: int) -> None:
+    """Sends this process a signal a moment later: Python drops what its handler raises while a destructor or a weak
+    reference's callback runs."""
+    again = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), number))
+    again.daemon = True
+    again.start()

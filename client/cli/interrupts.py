@@ -1,21 +1,16 @@
 """Signals that end a command."""
 
-import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from stepsweep.client.signals import ending_signals, handled_by
+from stepsweep.client.signals import ending_signals, handled_by, send_again
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
-
-AGAIN_SECONDS = 0.05
-"""After a signal that was dropped, it is sent again."""
 
 
 @contextmanager
@@ -38,19 +33,16 @@ def signals_interrupt() -> Iterator[Callable[[], None]]:
 
     former = sys.unraisablehook
 
-    def send_again(dropped: "UnraisableHookArgs") -> None:
-        """Sends a signal again that came while a destructor or a weak reference's callback ran: Python drops what they
-        raise, and the command would ignore all signals from then on."""
+    def was_dropped(dropped: "UnraisableHookArgs") -> None:
+        """Sends a dropped signal again: the command would ignore all signals from then on."""
         if dropped.exc_type is not KeyboardInterrupt or not numbers:
             former(dropped)
             return
         listen()
-        again = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), numbers[0]))
-        again.daemon = True
-        again.start()
+        send_again(numbers[0])
 
     with handled_by(interrupt):
-        sys.unraisablehook = send_again
+        sys.unraisablehook = was_dropped
         try:
             yield listen
         finally:

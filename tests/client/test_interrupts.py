@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -45,3 +47,29 @@ def test_after_the_first_signal_another_does_not_interrupt_the_cleanup() -> None
     with pytest.raises(KeyboardInterrupt):
         in_the_cleanup(cleaned)
     assert cleaned == ["all"]
+
+
+WHILE_IT_IMPORTS = """
+import os, signal, sys, time, types
+
+class Finalized:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+
+def command():
+    thing = Finalized()
+    del thing
+    time.sleep(20)
+    print("went on")
+
+sys.modules["stepsweep.client.cli.main"] = module = types.ModuleType("main")
+module.main = command
+from stepsweep.__main__ import main
+main()
+"""
+
+
+def test_ctrl_c_that_python_drops_before_a_command_begins_is_not_lost() -> None:
+    ended = subprocess.run([sys.executable, "-c", WHILE_IT_IMPORTS], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "sweep: interrupted\n")
