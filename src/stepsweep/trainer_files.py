@@ -36,7 +36,7 @@ NOTEBOOK = ".ipynb"
 """A notebook that drives sweeps is no part of its script's trainer, unless the command names one. `!train.ipynb` in a
 .gitignore keeps one that a script runs."""
 
-TRACKED = ("mlruns", "mlflow.db", "wandb", "lightning_logs", "*tfevents*")
+TRACKED = ("mlruns", "mlflow.db", "wandb", "lightning_logs", "*.tfevents.*")
 """Results of runs by hand are no part of a script's trainer either."""
 
 MARKS = ("pyvenv.cfg", "cloud.lock", DOWNLOADED)

@@ -504,12 +504,19 @@ def test_beside_a_dockerfile_the_command_is_its_entrypoint(project: Path) -> Non
 
 
 def test_results_of_runs_by_hand_are_no_part_of_the_project(project: Path) -> None:
-    for name in ("logs/metrics.csv", "logs/other.csv", "mlruns/0/meta.yaml", "tb/events.out.tfevents.1", "prompt.md"):
+    for name in (
+        "logs/metrics.csv",
+        "logs/other.csv",
+        "mlruns/0/meta.yaml",
+        "tb/events.out.tfevents.1",
+        "prompt.md",
+        "tfevents.py",
+    ):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).touch()
     found = script(project, command="python train.py", metrics="logs/metrics.csv")
     there = contents(found.written(project / ".stepsweep" / "scripts"))
-    assert [str(name) for name in there] == ["Dockerfile", "logs/other.csv", "prompt.md", "train.py"]
+    assert [str(name) for name in there] == ["Dockerfile", "logs/other.csv", "prompt.md", "tfevents.py", "train.py"]
 
 
 @pytest.mark.parametrize(

@@ -783,3 +783,15 @@ def test_the_best_epoch_is_not_that_of_its_row(line: str) -> None:
     rows, _ = metrics.rows(3)
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert rows[2]["best_epoch"] == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "columns"),
+    [
+        ("Train Loss: 2.1 | Val. Loss: 2.3 | Val. Acc: 49%", {"train_Loss": [2.1], "val_Loss": [2.3], "Acc": [49.0]}),
+        ("loss 2.1 val. loss 2.3", {"loss": [2.1], "val_loss": [2.3]}),
+        ("saved val.py loss: 0.2", {"loss": [0.2]}),
+    ],
+)
+def test_a_split_may_be_abbreviated_with_a_full_stop(line: str, columns: dict[str, list[float]]) -> None:
+    assert collected(f"Epoch 1 {line}", 1)[0] == columns

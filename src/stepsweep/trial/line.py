@@ -63,7 +63,7 @@ _THINGS = {"set", "data", "dataset", "split", "images", "samples", "examples"}
 """What stands before the number in `Accuracy on the test set: 0.9`, which is the accuracy."""
 _USUAL = re.compile(rf"(?<![\w./@-])(?:{'|'.join(USUAL)})(?![\w./@-])", re.ASCII | re.IGNORECASE)
 _SPLIT = re.compile(
-    rf"(?<![\w./@-])(?<!\bstd )(?<!\bstd\. )(?<!\bstandard )(?:{'|'.join(_SPLITS)})(?![\w./@=-])",
+    rf"(?<![\w./@-])(?<!\bstd )(?<!\bstd\. )(?<!\bstandard )(?:{'|'.join(_SPLITS)})(?!\.?[\w/@=-]|\.\.)",
     re.ASCII | re.IGNORECASE,
 )
 _DEVIATION = re.compile(r"\b(?:std\.?|standard)\s+$", re.ASCII | re.IGNORECASE)
