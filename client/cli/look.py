@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SHOW_EXIT_CODES = (
     "Exit codes: 0 shown, however the sweep went · 1 the cloud failed · 2 no such sweep · 130 interrupted."
 )
+LIST_EXIT_CODES = "Exit codes: 0 listed · 1 the cloud failed · 2 wrong options · 130 interrupted."
 LOGS_EXIT_CODES = "Exit codes: 0 shown · 1 there is no log, or the cloud failed · 2 no such trial · 130 interrupted."
 DOWNLOAD_EXIT_CODES = (
     "Exit codes: 0 downloaded · 1 the cloud failed · 2 no such trial, no artifacts, or files are there · "
@@ -36,7 +37,7 @@ REPORT_EXIT_CODES = (
 )
 
 
-@click.command("list", epilog=SHOW_EXIT_CODES)
+@click.command("list", epilog=LIST_EXIT_CODES)
 @cloud_options
 @json_option("A JSON list on stdout, the newest sweep first.")
 def list_(cloud: Cloud, as_json: bool) -> int:

@@ -177,16 +177,13 @@ class _Shown(OnTerminal):
 
     def _gave_up(self, name: str, *, have_metrics: bool) -> None:
         self.view.line()
-        why = "Stopped, since the others would probably fail too."
-        if have_metrics:
-            self.view.line(f"{why} If the objective is the wrong one, run the sweep with")
-            self.view.line(
-                "the right one and another --name: trained trials are not trained again. When the script is mended:"
-            )
-        else:
-            self.view.line(f"{why} When the script is mended:")
+        what = "the objective" if have_metrics else "the command or the name of a parameter"
+        again = ": trained trials are not trained again" if have_metrics else ""
+        self.view.line("Stopped, since the others would probably fail too.")
+        self.view.line(f"If {what} is wrong, run the sweep with the right one and another --name{again}.")
+        self.view.line("After you have fixed the script:")
         self.view.copyable(f"  sweep resume {name}{self.cloud.where} --accept-trainer")
-        self.view.line("Or to train the others as it is:")
+        self.view.line("Or to train the others without a fix:")
         self.view.copyable(f"  sweep resume {name}{self.cloud.where} --keep-going")
 
 

@@ -126,11 +126,12 @@ def test_who_ran_a_script_that_lacks_a_module_is_said(
         (
             AWS,
             lambda execution: GaveUp(execution, failed=3, spared=7, reason="no column `acc`", have_metrics=True),
-            "\nStopped, since the others would probably fail too. "
-            "If the objective is the wrong one, run the sweep with\n"
-            "the right one and another --name: trained trials are not trained again. When the script is mended:\n"
+            "\nStopped, since the others would probably fail too.\n"
+            "If the objective is wrong, run the sweep with the right one and another --name: trained trials are not "
+            "trained again.\n"
+            "After you have fixed the script:\n"
             "  sweep resume mine --on aws --stack Mine --accept-trainer\n"
-            "Or to train the others as it is:\n"
+            "Or to train the others without a fix:\n"
             "  sweep resume mine --on aws --stack Mine --keep-going\n",
             Ran(
                 code=ExitCode.FAILED,
@@ -141,9 +142,11 @@ def test_who_ran_a_script_that_lacks_a_module_is_said(
         (
             LOCAL,
             lambda execution: GaveUp(execution, failed=3, spared=1, reason="no data"),
-            "\nStopped, since the others would probably fail too. When the script is mended:\n"
+            "\nStopped, since the others would probably fail too.\n"
+            "If the command or the name of a parameter is wrong, run the sweep with the right one and another --name.\n"
+            "After you have fixed the script:\n"
             "  sweep resume mine --dir here --accept-trainer\n"
-            "Or to train the others as it is:\n"
+            "Or to train the others without a fix:\n"
             "  sweep resume mine --dir here --keep-going\n",
             Ran(
                 code=ExitCode.FAILED,
