@@ -747,7 +747,7 @@ LOSSES = ("train_loss=1.0 val_loss=0.6", "train_loss=0.9 val_loss=0.3", "train_l
         (LOSSES[0], "Saved checkpoint for epoch 1", LOSSES[1], "Saved checkpoint for epoch 2", LOSSES[2]),
         (*LOSSES, "Evaluating checkpoint of epoch 2", "Test loss: 0.31"),
         (*LOSSES, "Testing with the weights of epoch 1: test_acc=0.9"),
-        (*LOSSES, "Done after epoch 3, saved to ckpt/epoch=2-step=30.ckpt"),
+        (*LOSSES, "Done after epoch 3 of 3"),
     ],
 )
 def test_an_epoch_that_a_line_only_mentions_ends_no_count_of_the_others_in_silence(lines: tuple[str, ...]) -> None:
@@ -795,3 +795,26 @@ def test_the_best_epoch_is_not_that_of_its_row(line: str) -> None:
 )
 def test_a_split_may_be_abbreviated_with_a_full_stop(line: str, columns: dict[str, list[float]]) -> None:
     assert collected(f"Epoch 1 {line}", 1)[0] == columns
+
+
+@pytest.mark.parametrize("before", ["lr=0.1", "val_loss=9.0"])
+@pytest.mark.parametrize("mark", [" (best)", " best_loss=0.3"])
+def test_the_first_epoch_counts_where_its_line_says_that_it_is_the_best(before: str, mark: str) -> None:
+    lines = [before, f"Epoch 1: val_loss=0.6{mark}", f"Epoch 2: val_loss=0.3{mark}", "Epoch 3: val_loss=0.5"]
+    columns, _ = collected("\n".join(lines), epochs=3)
+    assert columns["val_loss"] == [0.6, 0.3, 0.5]
+
+
+def test_a_late_first_epoch_counts_where_its_line_says_that_it_is_the_best() -> None:
+    metrics = Collector()
+    for each in ["lr=0.1", "Epoch 5: val_loss=0.6 (best)", "Epoch 10: val_loss=0.3 (best)"]:
+        metrics.feed(each)
+    rows, _ = metrics.rows(10)
+    assert {row["epoch"]: row["val_loss"] for row in rows if "val_loss" in row} == {5: 0.6, 10: 0.3}
+
+
+def test_lines_of_batches_need_no_epoch_where_only_some_epochs_are_validated() -> None:
+    batches = ["loss=0.9", "loss=0.8"]
+    output = [*batches, "Epoch 2: val_loss=0.6", *batches, "Epoch 4: val_loss=0.3"]
+    columns, _ = collected("\n".join(output), epochs=4)
+    assert columns["val_loss"] == [None, 0.6, None, 0.3]

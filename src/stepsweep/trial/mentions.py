@@ -45,14 +45,15 @@ class Mentions:
         """
         if not named or epochs is None:
             return
-        are_above = any(kinds.count(kind) > 1 for kinds in uncounted.kinds.values() for kind in set(kinds))
-        begins_late, is_alone = named[0] > 1, len(named) == 1 and named[0] < epochs
-        is_in_order = list(named) == sorted(named)
+        is_in_order, is_alone = list(named) == sorted(named), len(named) == 1
+        if self._have_values and is_in_order and (not is_alone or named[0] == epochs):
+            return  # As where each fifth epoch is validated, and no line of a batch has one.
+        begins_late, is_too_few = named[0] > 1, is_alone and named[0] < epochs
         # As where a checkpoint is saved after all epochs but the last, and that is said.
         is_shifted = may_be_behind and not self._have_values and len(named) + 1 == epochs
         if (
-            (are_above and (begins_late or is_alone))
-            or (self._are_again and begins_late and (is_alone or not is_in_order))
+            (uncounted.have_again() and (begins_late or is_too_few))
+            or (self._are_again and begins_late and (is_too_few or not is_in_order))
             or is_shifted
         ):
             raise NoMetrics(

@@ -78,7 +78,8 @@ class Collector:
         # An epoch before, of a line that names the best one, is not that of the lines below.
         newest = self._epochs.saved if self._epoch is None else self._epoch
         is_past = epoch is not None and epoch < newest and line.is_of_the_best(said.text)
-        if self._first is None and epoch is not None and self._uncounted.values and line.is_of_the_best(said.text):
+        is_unnamed = self._first is None and epoch is not None and epoch > 1 and self._uncounted.have_again()
+        if is_unnamed and line.is_of_the_best(said.text):
             return  # The best of epochs that were not named is one of the values above.
         self._mentions.add(said, is_again=epoch is None and at is not None and self._have_again(said, at))
         if epoch is not None and not is_past:

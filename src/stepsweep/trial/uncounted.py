@@ -31,6 +31,10 @@ class Uncounted:
         self.kinds.setdefault(name, []).append(kind)
         self._order.setdefault(name, []).append(self._count)
 
+    def have_again(self) -> bool:
+        """Whether lines of one kind have a name more than once, as those of several epochs do."""
+        return any(len(set(kinds)) < len(kinds) for kinds in self.kinds.values())
+
     def last_of(self, name: str) -> dict[str, float]:
         """Returns the last value of a name by kind of line."""
         return dict(zip(self.kinds.get(name, ()), self.values.get(name, ())))  # noqa: B905  Python 3.9 has no `strict`
