@@ -52,6 +52,8 @@ def test_after_the_first_signal_another_does_not_interrupt_the_cleanup() -> None
 WHILE_IT_IMPORTS = """
 import os, signal, sys, time, types
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
+
 class Finalized:
     def __del__(self):
         os.kill(os.getpid(), signal.SIGINT)
