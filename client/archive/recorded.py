@@ -103,10 +103,9 @@ class Archive:
 
     def winner_s_curve(self, plan: Plan | None, rows: Sequence[Row]) -> Metrics | None:
         """Returns the metrics of the winner's first trial; None without a winner, or if they are gone."""
-        if plan is None or not rows or rows[0].rank != 1 or plan.spec.has_front:
-            return None
+        winner = plan.winner(rows) if plan else None
         with explained():
-            return self.records.files.metrics(plan.trials[rows[0].trial_id])
+            return self.records.files.metrics(winner) if winner else None
 
     def curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
         """Returns the existing metrics by trial id, including those of diverged trials."""

@@ -76,7 +76,7 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
     sweep show tutorial-20261123-053012-250731 --on aws --region us-east-1
     """
     from stepsweep.client.clouds.interpreter import hint_of
-    from stepsweep.client.clouds.own_command import winner_s_command
+    from stepsweep.client.clouds.own_command import own_command
     from stepsweep.client.terminal.result import show_note, show_standing
     from stepsweep.client.terminal.view import View
 
@@ -89,7 +89,8 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
     with signals_interrupt():
         found, standing, plan, curve, note = cloud.settled(look)
     hint = hint_of(cloud, name, standing.rows)
-    command = winner_s_command(cloud, plan, standing.rows, found.trainer_command)
+    winner = plan.winner(standing.rows) if plan else None
+    command = own_command(cloud, standing.spec, winner, found.trainer_command)
     if as_json:
         more = {"command": " ".join(command) or None, "hint": hint or None, "note": note.text or None}
         click.echo(json.dumps({**standing.to_json(), **more}, indent=2))

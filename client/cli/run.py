@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from stepsweep.client.cli.running import Ran
     from stepsweep.contract.spec import SweepSpec
 
-START_EXIT_CODES = "Exit codes: 0 it runs, or has ended · 1 sweep or cloud failed · 2 wrong input · 130 interrupted."
+START_EXIT_CODES = "Exit codes: 0 it runs, or has a winner · 1 sweep or cloud failed · 2 wrong input · 130 interrupted."
 PLAN_EXIT_CODES = "Exit codes: 0 it could be run · 2 wrong input."
 SERVE_EXIT_CODES = "Exit codes: 0 ended by Ctrl-C or SIGTERM · 1 the cloud failed · 2 wrong options."
 

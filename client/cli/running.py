@@ -10,7 +10,7 @@ from stepsweep.client.cli.interrupts import signals_interrupt
 from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.interpreter import hint_of, interpreter_hint
-from stepsweep.client.clouds.own_command import winner_s_command
+from stepsweep.client.clouds.own_command import own_command
 from stepsweep.client.operations import follow
 from stepsweep.client.operations.events import AtRest, Begun, Ended, Event, GaveUp, GoesOn, Interrupted, Shared
 from stepsweep.client.running.execution import Execution
@@ -141,7 +141,9 @@ class _Shown(OnTerminal):
             where=where,
             is_on_aws=is_on_aws,
             curve=archive.winner_s_curve(plan, rows),
-            command=winner_s_command(self.cloud, plan, rows, execution.deployment.trainer_command),
+            command=own_command(
+                self.cloud, spec, plan.winner(rows) if plan else None, execution.deployment.trainer_command
+            ),
             hint=hint,
         )
 
@@ -156,7 +158,7 @@ class _Shown(OnTerminal):
             where=where,
             is_on_aws=is_on_aws,
             curve=archive.winner_s_curve(plan, standing.rows),
-            command=winner_s_command(self.cloud, plan, standing.rows),
+            command=own_command(self.cloud, spec, plan.winner(standing.rows) if plan else None),
             hint=hint_of(self.cloud, spec.name, standing.rows),
         )
 

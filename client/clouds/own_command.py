@@ -4,10 +4,8 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-from stepsweep.bucket.plans import Plan
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.trainers import remembered, script_at
-from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 from stepsweep.trial import options
@@ -17,7 +15,7 @@ HELD = {name: f"{{{name}}}" for name in (*PLACES, *FILES)}
 """Placeholders that only a running trial can fill stay as they are."""
 
 
-def own_command(cloud: Cloud, spec: SweepSpec, trial: Trial | None, deployed: Sequence[str]) -> list[str]:
+def own_command(cloud: Cloud, spec: SweepSpec, trial: Trial | None, deployed: Sequence[str] = ()) -> list[str]:
     """Returns a trial's command line, each option with its value as one text.
 
     It is empty without a trial, or if no script has options of its own.
@@ -25,8 +23,10 @@ def own_command(cloud: Cloud, spec: SweepSpec, trial: Trial | None, deployed: Se
     Args:
         deployed: the words that start the trainer of the stack, if the sweep is on AWS.
     """
+    if trial is None:
+        return []
     entrypoint = _entrypoint(cloud, spec.name) if cloud.is_local else deployed
-    if trial is None or "--" not in entrypoint:
+    if "--" not in entrypoint:
         return []
     own, template = entrypoint[1 : entrypoint.index("--")], entrypoint[entrypoint.index("--") + 1 :]
     try:
@@ -35,13 +35,6 @@ def own_command(cloud: Cloud, spec: SweepSpec, trial: Trial | None, deployed: Se
     except (WrongCommand, SystemExit):  # of another version
         return []
     return list(_grouped(spec.environment, command, str(asked.into)))
-
-
-def winner_s_command(cloud: Cloud, plan: Plan | None, rows: Sequence[Row], deployed: Sequence[str] = ()) -> list[str]:
-    """Returns `own_command` of the winner's first trial."""
-    if plan is None or not rows or rows[0].rank != 1 or plan.spec.has_front:
-        return []
-    return own_command(cloud, plan.spec, plan.trials.get(rows[0].trial_id), deployed)
 
 
 def _entrypoint(cloud: Cloud, sweep: str) -> Sequence[str]:

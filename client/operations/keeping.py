@@ -169,8 +169,8 @@ def _id_of(trial: Trial, spec: SweepSpec, version: str) -> str:
 
 def _is_left(deployment: Deployment, old: str, new: str) -> bool:
     """Whether a trial of the former trainer has metrics that the same trial of the present one has not."""
-    former_ones = {key.rpartition("/")[2] for key in _metrics(deployment, old)}
-    return bool(former_ones) and not former_ones <= {key.rpartition("/")[2] for key in _metrics(deployment, new)}
+    epochs = set(_metrics(deployment, old).values())
+    return bool(epochs) and not epochs <= set(_metrics(deployment, new).values())
 
 
 def _metrics(deployment: Deployment, trial_id: str) -> dict[str, int]:

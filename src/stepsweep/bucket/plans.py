@@ -1,8 +1,10 @@
 """A sweep's plan as it was recorded: its trials so far, and those that had not ended then."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stepsweep.contract import keys
+from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.search_state import SearchState
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
@@ -40,6 +42,11 @@ class Plan:
     def planned(self) -> list[Trial]:
         """The trials of this round; earlier rounds have dealt with the others."""
         return [trial for trial in self.trials.values() if trial.round_number == self.round_number]
+
+    def winner(self, rows: Sequence[Row]) -> Trial | None:
+        """Returns the first trial of the winner of a leaderboard; None if none wins."""
+        has_winner = rows and rows[0].rank == 1 and not self.spec.has_front
+        return self.trials.get(rows[0].trial_id) if has_winner else None
 
     def outcome_key(self, trial_id: str) -> str:
         return keys.outcome_key(self.spec.name, self.trials[trial_id].round_number, trial_id)
