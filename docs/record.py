@@ -223,7 +223,7 @@ def new_folder() -> Iterator[Path]:
         (folder / ".stepsweep" / "data").symlink_to(ROOT / ".stepsweep" / "data")
         shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("*.ipynb", "*.png"))
         (folder / "mine").mkdir()
-        (folder / "mine" / "train.py").write_text("import sys\n\nimport tabnet\n\ntabnet.fit(sys.argv)\n")
+        (folder / "mine" / "train.py").write_text(BROKEN_SCRIPT)
         yield folder
 
 
@@ -234,6 +234,16 @@ BROKEN = (
     "sweep run --command 'python mine/train.py' --objective accuracy:maximize --set lr=0.1,0.01,0.001 "
     "--set width=32,64,128 --name broken"
 )
+
+
+BROKEN_SCRIPT = """import sys
+import time
+
+time.sleep(3)  # else all trials have failed before the sweep is given up
+import tabnet
+
+tabnet.fit(sys.argv)
+"""
 
 
 def picture_the_ended(folder: Path) -> None:

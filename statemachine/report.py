@@ -150,5 +150,5 @@ def _importance(spec: SweepSpec, rows: list[Row], ground: Ground) -> Importance 
     if spec.has_front or sum(axis.varies for axis in axes(spec, rows)) < 2:
         return None
     command = f"sweep report {spec.name}{ground.where}"
-    said = f"This page was made without Optuna, which finds what matters most: run {command} to see it."
+    said = f"This page was made without Optuna, which finds what matters most: run `{command}` to see it."
     return Importance(weights=(), said=said)

@@ -5,11 +5,14 @@ const SearchCharts = (() => {
 
   const percent = (share) => `${(100 * share).toFixed(0)} %`;
 
+  // What stands in backticks is code.
+  const coded = (text) => text.split("`").map((part, place) => (place % 2 ? Object.assign(document.createElement("code"), { textContent: part }) : part));
+
   // A bar for each parameter, with a line for how sure it is.
   function drawImportance(importance) {
     byId("importance-box").hidden = !importance;
     if (!importance) return;
-    byId("importance-said").textContent = importance.said;
+    byId("importance-said").replaceChildren(...coded(importance.said));
     const { weights } = importance;
     byId("importance").hidden = byId("importance-read").hidden = !weights.length;
     if (!weights.length) return;
