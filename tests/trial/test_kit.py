@@ -65,9 +65,12 @@ def test_more_epochs_than_were_asked_for_are_refused_with_what_to_write(kit: Kit
     ended = kit(*sh("echo epoch 3 loss=1"))
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1] == (
-        "stepsweep-trial: found 3 epochs, and only 2 were asked for. To fix it, give the sweep at least `epochs: 3`, "
-        "and `arguments: {epochs: false}` if the script has no option for it"
+        "stepsweep-trial: found 3 epochs, and only 2 were asked for. To fix it, give the sweep at least `epochs: 3` if "
+        "the script has as many, and `arguments: {epochs: false}` if it has no option for it; if it has fewer, say "
+        "what in its lines is the epoch, as in metrics: {epoch: 'Epoch (\\d+)'}"
     )
+    ended = kit("--metrics-file=m.jsonl", *sh('echo \'{"epoch": 3, "loss": 1}\' > m.jsonl'))
+    assert ended.stderr.splitlines()[-1].endswith("if it has no option for it"), "no pattern is for a file"
 
 
 def test_what_does_not_count_is_told_and_costs_nothing(kit: Kit) -> None:

@@ -154,7 +154,7 @@ def per_epoch(text: str) -> str:
         ('{{\n  "accuracy": {v},\n  "epoch": {z},\n  "loss": 0.5\n}}', "accuracy"),
         ("epoch step loss\n{e} 100 9\n{e} 200 {v}", "loss"),
         # As tqdm, PyTorch Geometric, and scripts that take back what they have shown, print it.
-        ("\rEpoch:  {e}0%|██▌       | 1/3 [00:01<00:02,  1.0s/it, loss={v}]", "loss"),
+        ("\rEpoch:  {e}0%|██▌       | {e}/3 [00:01<00:02,  1.0s/it, loss={v}]", "loss"),
         ("Epoch: {e:03d}, Loss: 1.9, Train: 0.9, Val: {v}", "Val"),
         ("epoch {e} loss: 0.1\b\b\b{v}", "loss"),
         ("Epoch {e}. Val loss: {v}. Saved", "loss"),

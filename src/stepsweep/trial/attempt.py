@@ -203,10 +203,11 @@ def _check(rows: list[dict[str, float]], epochs: int | None, metrics: Metrics) -
         what = WHAT_TO_WRITE if metrics.is_in_file else WHAT_TO_PRINT
         raise NoMetrics(f"found no metrics; looked {metrics.looked}. To fix it, {what}")
     if epochs is not None and len(rows) > epochs:
+        pattern = "; if it has fewer, say what in its lines is the epoch, as in metrics: {epoch: 'Epoch (\\d+)'}"
         raise NoMetrics(
             f"found {len(rows)} epochs, and only {epochs} {'was' if epochs == 1 else 'were'} asked for. To fix it, "
-            f"give the sweep at least `epochs: {len(rows)}`, and `arguments: {{epochs: false}}` if the script has no "
-            "option for it"
+            f"give the sweep at least `epochs: {len(rows)}` if the script has as many, and "
+            f"`arguments: {{epochs: false}}` if it has no option for it{'' if metrics.is_in_file else pattern}"
         )
 
 

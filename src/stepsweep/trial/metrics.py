@@ -23,6 +23,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from stepsweep.trial import below, line
+from stepsweep.trial.bars import Bars
 from stepsweep.trial.columns import EPOCH, NoMetrics, columns
 from stepsweep.trial.epochs import Epochs
 from stepsweep.trial.kinds import apart, chosen, words_of
@@ -62,6 +63,7 @@ class Collector:
         # Epochs in the order in which this attempt named them.
         self._named_epochs: dict[int, None] = {}
         self._mentions = Mentions()
+        self._bars = Bars()
 
     def feed(self, text: str, stream: str = "") -> None:
         """Reads one line; the states of a progress bar count as lines.
@@ -86,11 +88,13 @@ class Collector:
             self._see_epoch(epoch)
         if at is not None and said.found and not is_past:
             self._epochs.go_on_with(at + (self._first == 0))
+        if at is None and said.bar is not None:
+            self._bars.add(said.bar, said.found)
         for one in said.found:
             self._check_name(one)
         # A line may have a name several times, as by a pattern of the options; in an epoch the last value counts.
         for one in said.found if at is None else {one.key: one for one in said.found}.values():
-            self._add(one, said.kind, at)
+            self._add(one, said.kind, at, is_redraw=said.bar is not None)
 
     def _have_again(self, said: Said, epoch: int) -> bool:
         """Whether the epoch has a value of a line's metrics from a line of the same kind."""
@@ -108,12 +112,12 @@ class Collector:
         if before != found.raw:
             raise NoMetrics(f"{before!r} and {found.raw!r} would both be the column {found.key}; rename one of them")
 
-    def _add(self, found: Found, kind: str, named_epoch: int | None) -> None:
+    def _add(self, found: Found, kind: str, named_epoch: int | None, *, is_redraw: bool) -> None:
         name, value = found.key, found.value
         if found.word:
             self._words.setdefault(name, {})[kind] = found.word
         if named_epoch is None:
-            self._uncounted.add(name, value, kind)
+            self._uncounted.add(name, value, kind, is_redraw=is_redraw)
             return
         if named_epoch == 0 != self._first and not self.resumed and len(self._named_epochs) == 2:
             # The first line with an epoch only mentioned it.
@@ -240,7 +244,7 @@ class Collector:
             self._mentions.check(list(self._named_epochs), self._uncounted, epochs, may_be_behind=behind)
         if not values:
             self._uncounted.check_replayed(self._lost)
-            values, others = self._uncounted.by_epoch(epochs)
+            values, others = self._bars.by_epoch(self._uncounted, epochs)
             notices += others
         if epochs is not None and any(min(column) <= epochs for column in values.values()):
             # As Lightning's test after the training, which logs the epoch after the last one.

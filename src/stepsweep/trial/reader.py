@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from stepsweep.trial import documents, line, named_epochs, numbers
+from stepsweep.trial import bars, documents, line, named_epochs, numbers
 from stepsweep.trial.columns import EPOCH, NoMetrics
 from stepsweep.trial.kinds import kind_of
 from stepsweep.trial.line import Found
@@ -33,6 +33,7 @@ class Said(NamedTuple):
         epoch: the one that it names; None if it names none.
         unclear: texts that may be more than one number, by the names before them.
         texts: those of a JSON object, by the names of their fields.
+        bar: the progress bar that it is a state of; None if it is none.
     """
 
     text: str
@@ -41,6 +42,7 @@ class Said(NamedTuple):
     found: list[Found]
     unclear: Mapping[str, str]
     texts: Mapping[str, str]
+    bar: bars.Drawn | None
 
 
 class Reader:
@@ -99,7 +101,7 @@ class Reader:
     def _said(self, text: str, epoch: int | None, document: dict[str, object] | None) -> Said:
         found, unclear = self._found(text, document)
         texts = {} if document is None or self._named else _texts(document)
-        return Said(text, epoch, kind_of(text, document) if found else "", found, unclear, texts)
+        return Said(text, epoch, kind_of(text, document) if found else "", found, unclear, texts, bars.drawn(text))
 
     def _named_in(self, text: str) -> list[named_epochs.Named]:
         """Returns the epochs in a line of words."""

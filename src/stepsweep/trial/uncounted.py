@@ -23,13 +23,27 @@ class Uncounted:
         self.values: dict[str, list[float]] = {}
         self.kinds: dict[str, list[str]] = {}
         self._order: dict[str, list[int]] = {}
+        # Whether each is in a redraw of a progress bar.
+        self._redraws: dict[str, list[bool]] = {}
         self._count = 0
 
-    def add(self, name: str, value: float, kind: str) -> None:
+    def add(self, name: str, value: float, kind: str, *, is_redraw: bool = False) -> None:
         self._count += 1
         self.values.setdefault(name, []).append(value)
         self.kinds.setdefault(name, []).append(kind)
         self._order.setdefault(name, []).append(self._count)
+        self._redraws.setdefault(name, []).append(is_redraw)
+
+    def of_lines(self) -> Uncounted:
+        """Returns those that are in no redraw of a progress bar: how often it is redrawn says nothing about epochs."""
+        found = Uncounted()
+        for name, redraws in self._redraws.items():
+            if kept := [at for at, is_redraw in enumerate(redraws) if not is_redraw]:
+                found.values[name] = [self.values[name][at] for at in kept]
+                found.kinds[name] = [self.kinds[name][at] for at in kept]
+                found._order[name] = [self._order[name][at] for at in kept]
+                found._redraws[name] = [False] * len(kept)
+        return found
 
     def have_again(self) -> bool:
         """Whether lines of one kind have a name more than once, as those of several epochs do."""
@@ -45,8 +59,9 @@ class Uncounted:
         Raises:
             NoMetrics: lines of several kinds have more values than epochs.
         """
-        values = self._by_epoch(epochs)
-        self._check_kinds(values, epochs)
+        in_lines = self.of_lines()
+        values = self._by_epoch(in_lines, epochs)
+        in_lines._check_kinds(values, epochs)
         return {name: column for name, column in values.items() if column}, [
             f"{line.column(name)} does not count: it was printed {len(self.values[name])} times, which "
             "is no number of epochs; let its lines name the epoch"
@@ -54,18 +69,21 @@ class Uncounted:
             if not column
         ]
 
-    def _by_epoch(self, epochs: int | None) -> dict[str, dict[int, float]]:
-        uncounted, orders = self._of_one_kind(epochs)
+    def _by_epoch(self, in_lines: Uncounted, epochs: int | None) -> dict[str, dict[int, float]]:
+        if not in_lines.values:
+            return {name: {1: list_[-1]} for name, list_ in self.values.items()}
+        uncounted, orders = in_lines._of_one_kind(epochs)
         counts = [len(list_) for list_ in uncounted.values() if epochs is None or len(list_) <= epochs]
         last = max(counts, default=0)
         # The place in the output where each epoch's values were complete.
         ends = [max(order[at] for order in orders.values() if len(order) == last) for at in range(last)]
         values = {}
-        for column, list_ in uncounted.items():
-            if not ends or len(list_) <= last:
+        for column, all_ in self.values.items():
+            list_ = uncounted.get(column, all_)
+            if column in uncounted and (not ends or len(list_) <= last):
                 values[column] = dict(enumerate(list_, start=1))
                 continue
-            before = [bisect.bisect_right(orders[column], end) for end in ends]
+            before = [bisect.bisect_right(orders.get(column, self._order[column]), end) for end in ends]
             values[column] = {epoch: list_[at - 1] for epoch, at in enumerate(before, start=1) if at}
         return values
 
