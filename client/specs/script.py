@@ -15,7 +15,7 @@ from stepsweep.contract.given import field_meant
 from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.parser import FIELDS as INPUT_FIELDS
 from stepsweep.contract.space import shown
-from stepsweep.spec_files import FIELDS_OF_SCRIPT, pattern_of, spec_files
+from stepsweep.spec_files import FIELDS_OF_SCRIPT, is_named, left_out, pattern_of
 from stepsweep.trainer_script import Script
 from stepsweep.trial.command import ARGS, PLACEHOLDER
 
@@ -29,9 +29,6 @@ OPTIONS_OF = {
     "epochs": ("--no-epochs", "--epochs-as="),
 }
 """How the kit's options begin that other fields than `arguments` become."""
-
-OTHER_SPECS = ("/sweep*.yaml", "/sweep*.yml", "/sweep*.json")
-"""Other spec files of the project. A change of what is swept does not change the trainer."""
 
 
 def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[dict[str, Any], Command | None]:
@@ -82,22 +79,19 @@ def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[
     takes_all = ARGS in words or not named or config is not None
     if takes_all and ARGS not in words:
         words.append(ARGS)
-    name = None if file is None else os.path.relpath(file, folder)
-    # As one of the folder's specs it is left out anyway, and all of them have the same script.
-    own = [pattern_of(name)] if name is not None and name not in spec_files(folder) else []
+    entrypoint = ("stepsweep-trial", *kit_options(asked), *metrics, "--", *words, *([] if takes_all else ["--"]))
+    own = []
+    if file is not None:
+        name = os.path.relpath(file, folder)
+        # One that counts as a spec is left out anyway, and all of these have the same script.
+        if not is_named(name, entrypoint) and name not in left_out(folder, words=()):
+            own.append(pattern_of(name))
     script = Script(
         folder=folder,
-        entrypoint=(
-            "stepsweep-trial",
-            *kit_options(asked),
-            *metrics,
-            "--",
-            *words,
-            *([] if takes_all else ["--"]),
-        ),
+        entrypoint=entrypoint,
         python=str(python) if python else None,
         data=tuple(data),
-        left_out=(*own, *OTHER_SPECS, *file_of_metrics),
+        left_out=(*own, *file_of_metrics),
     )
     if lost := [name for name in ("epochs", "seed") if asked.get(name) and not script.has_place_for(name)]:
         raise InvalidInput(

@@ -17,6 +17,9 @@ FIELDS_OF_SCRIPT = ("command", "python", "metrics", "arguments", "data")
 
 ENDINGS = (".yaml", ".yml", ".json")
 
+NAMED = "sweep"
+"""How the names of files begin that count as specs whatever is in them, such as `sweep-wide.yaml`."""
+
 MAX_BYTES = 262_144
 """Of a file that counts as a spec: Step Functions takes no larger input."""
 
@@ -24,21 +27,36 @@ _COMMAND = re.compile(rb"""^[\s{]*["']?command["']?\s*:""", re.MULTILINE)
 _SPECIAL = re.compile(r"([\\*?\[\] ])")
 
 
-def spec_files(folder: Path, *, words: Sequence[str] = ()) -> list[str]:
+def spec_files(folder: Path) -> list[str]:
     """Returns the names of the specs in a folder, sorted.
 
-    A spec has a `command`, and no field that a spec has not.
+    A spec has a `command`, values to try, and no field that a spec has not.
+    """
+    return [file.name for file in _documents(folder) if _is_spec(file)]
+
+
+def left_out(folder: Path, *, words: Sequence[str]) -> list[str]:
+    """Returns the names of the specs in a folder that are not the script's own, and of files named like one, sorted.
 
     Args:
         words: of a script's command, its options and its data. A file that they name is the script's.
     """
-    files = [file for file in sorted(folder.glob("*")) if file.suffix in ENDINGS and file.is_file()]
-    return [file.name for file in files if not any(file.name in word for word in words) and _is_spec(file)]
+    others = [file for file in _documents(folder) if not is_named(file.name, words)]
+    return [file.name for file in others if file.name.startswith(NAMED) or _is_spec(file)]
+
+
+def is_named(name: str, words: Sequence[str]) -> bool:
+    """Whether the words of a script name a file."""
+    return any(name in word for word in words)
 
 
 def pattern_of(path: str) -> str:
     """Returns the pattern, as in a .gitignore, of one path in a folder."""
     return "/" + _SPECIAL.sub(r"\\\1", path)
+
+
+def _documents(folder: Path) -> list[Path]:
+    return [file for file in sorted(folder.glob("*")) if file.suffix in ENDINGS and file.is_file()]
 
 
 def _is_spec(file: Path) -> bool:
@@ -48,7 +66,15 @@ def _is_spec(file: Path) -> bool:
         document = _read(file, data.decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(document, dict) and "command" in document and document.keys() <= _KNOWN
+    return isinstance(document, dict) and "command" in document and document.keys() <= _KNOWN and _has_values(document)
+
+
+def _has_values(document: dict[str, Any]) -> bool:
+    """Whether a document has values to try, without which no spec runs: a script's own `command: fit` has none."""
+    parameters, search = document.get("parameters"), document.get("search")
+    if isinstance(search, dict) and isinstance(search.get("trials"), list):
+        return True
+    return isinstance(parameters, dict) and any(isinstance(values, list | dict) for values in parameters.values())
 
 
 def _read(file: Path, text: str) -> Any:

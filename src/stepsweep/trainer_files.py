@@ -16,7 +16,7 @@ import pathspec
 from stepsweep.contract.artifacts import DOWNLOADED
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.marks import EXPORTED, HEAD_BYTES, is_export, is_output
-from stepsweep.spec_files import pattern_of, spec_files
+from stepsweep.spec_files import left_out, pattern_of
 from stepsweep.trainer_script import Script, script_of
 
 MAX_BYTES = 200 * 1000**2
@@ -36,8 +36,11 @@ NOTEBOOK = ".ipynb"
 """A notebook that drives sweeps is no part of its script's trainer, unless the command names one. `!train.ipynb` in a
 .gitignore keeps one that a script runs."""
 
-TRACKED = ("mlruns", "mlflow.db", "wandb", "lightning_logs", "*.tfevents.*")
-"""Results of runs by hand are no part of a script's trainer either."""
+TRACKED = (
+    *("mlruns", "mlflow.db", "lightning_logs", "*.tfevents.*"),
+    *("/wandb", "**/wandb/*run-*", "**/wandb/*-run", "**/wandb/debug*.log"),
+)
+"""Results of runs by hand are no part of a script's trainer either. A project's own package may be `loggers/wandb`."""
 
 MARKS = ("pyvenv.cfg", "cloud.lock", DOWNLOADED)
 """Files that mark a virtual environment, the folder of an embedded cloud, and one of downloaded artifacts, whatever the
@@ -153,7 +156,7 @@ def script_files(script: Script) -> list[Path]:
     folder = script.folder
     own = _docker_ignore_file(folder)
     patterns = _docker_patterns(folder, own) if own else _git_patterns(_lines(folder / GIT_IGNORE_FILE))
-    specs = map(pattern_of, spec_files(folder, words=[*script.entrypoint, *script.data]))
+    specs = map(pattern_of, left_out(folder, words=[*script.entrypoint, *script.data]))
     never = [*NOTES, *TRACKED, *specs, *script.left_out, *(f"/{name}" for name in script.data)]
     runs_notebook = any(NOTEBOOK in word for word in script.entrypoint)
     first = () if runs_notebook else _git_patterns([f"*{NOTEBOOK}"])

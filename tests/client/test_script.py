@@ -433,7 +433,7 @@ def test_notes_specs_and_what_git_ignores_are_no_part_of_a_script_s_trainer(proj
             "python", "train.py", "{args}",
         ),
         data=("data",),
-        left_out=("/mine.yaml", "/sweep*.yaml", "/sweep*.yml", "/sweep*.json", "/run.csv"),
+        left_out=("/mine.yaml", "/run.csv"),
     )  # fmt: skip
     there = contents(found.written(project / ".stepsweep" / "scripts"))
     assert [str(name) for name in there] == ["Dockerfile", "config.yaml", "data", "train.py"]
@@ -447,6 +447,10 @@ def test_notebooks_and_other_specs_are_no_part_of_a_trainer(project: Path) -> No
     (project / "d.yaml").write_text("command: train.py\nparameters: {lr: [1]}\nmethod: bayes\n")
     (project / "e.json").write_text('{"parameters": {"lr": 1}, "epochs": 3}')
     (project / "f.yaml").write_text("command: [\n")
+    (project / "fit.yaml").write_text("command: fit\nseed: 5\n")
+    (project / "fit.json").write_text('{"command": "fit", "parameters": {"lr": 1}, "search": {"trials": 9}}')
+    (project / "sweep-old.yml").write_text("command: [\n")
+    (project / "listed.yaml").write_text("command: train.py\nsearch: {method: list, trials: [{lr: 1}]}\n")
     (project / "look.ipynb").touch()
     (project / "sub").mkdir()
     (project / "sub" / "look.ipynb").touch()
@@ -454,7 +458,7 @@ def test_notebooks_and_other_specs_are_no_part_of_a_trainer(project: Path) -> No
     def there(**fields: Any) -> list[str]:
         return [str(name) for name in contents(script(project, **{"command": "python train.py", **fields}))]
 
-    own = ["Dockerfile", "d.yaml", "e.json", "f.yaml", "train.py"]
+    own = ["Dockerfile", "d.yaml", "e.json", "f.yaml", "fit.json", "fit.yaml", "train.py"]
     assert there() == own
     by_file = [
         checked({**spec, "epochs": 2}, default_name="x", folder=project, file=str(project / name))[1]
@@ -466,6 +470,11 @@ def test_notebooks_and_other_specs_are_no_part_of_a_trainer(project: Path) -> No
     assert by_file[0] is not None
     assert [str(name) for name in contents(by_file[0])] == own, "of a sweep that is resumed"
     assert there(command="python train.py --config b.yaml") == sorted([*own, "b.yaml"])
+    assert there(command="python train.py --config sweep-old.yml") == sorted([*own, "sweep-old.yml"])
+    reads_itself = {**GRID, "command": "python train.py --config d.yaml"}
+    _, found = checked(reads_itself, default_name="x", folder=project, file=str(project / "d.yaml"))
+    assert found is not None
+    assert [str(name) for name in contents(found)] == own
     assert there(data=["a.json"]) == sorted([*own, "a.json"])
     assert there(command="papermill look.ipynb {args}") == sorted([*own, "look.ipynb", "sub/look.ipynb"])
     (project / ".gitignore").write_text("!/look.ipynb\n")
@@ -473,7 +482,7 @@ def test_notebooks_and_other_specs_are_no_part_of_a_trainer(project: Path) -> No
 
 
 def test_a_spec_that_gets_a_script_s_options_is_the_script_s(project: Path) -> None:
-    (project / "b.yaml").write_text("command: python train.py\nbudget_usd: 1\nparameters: {}\n")
+    (project / "b.yaml").write_text("command: python train.py\nbudget_usd: 1\nparameters: {lr: [1]}\n")
     assert Path("b.yaml") not in contents(script(project, command="python train.py"))
     found = script(project, command="python train.py", arguments={"file": "b.yaml"}, parameters={"budget_usd": [1]})
     assert Path("b.yaml") in contents(found)
@@ -511,12 +520,16 @@ def test_results_of_runs_by_hand_are_no_part_of_the_project(project: Path) -> No
         "tb/events.out.tfevents.1",
         "prompt.md",
         "tfevents.py",
+        "wandb/settings",
+        "sub/wandb/run-1/config.yaml",
+        "sub/wandb/__init__.py",
     ):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).touch()
     found = script(project, command="python train.py", metrics="logs/metrics.csv")
     there = contents(found.written(project / ".stepsweep" / "scripts"))
-    assert [str(name) for name in there] == ["Dockerfile", "logs/other.csv", "prompt.md", "tfevents.py", "train.py"]
+    own = ["logs/other.csv", "prompt.md", "sub/wandb/__init__.py", "tfevents.py", "train.py"]
+    assert [str(name) for name in there] == ["Dockerfile", *own]
 
 
 @pytest.mark.parametrize(
