@@ -43,7 +43,7 @@ TRACKED = (
 """Results of runs by hand are no part of a script's trainer either. A project's own package may be `loggers/wandb`."""
 
 MARKS = ("pyvenv.cfg", "cloud.lock", DOWNLOADED)
-"""Files that mark a virtual environment, an embedded cloud's folder and one of downloads, whatever the folder's name."""
+"""Files that mark a virtual environment, an embedded cloud's folder and one of downloads, whatever its name."""
 
 IGNORE_FILE = ".dockerignore"
 
