@@ -9,7 +9,7 @@ import pytest
 
 from stepsweep.client.cli.main import cli
 from stepsweep.client.deploying.choices import help_table
-from stepsweep.trial.line import USUAL
+from stepsweep.trial.words import USUAL
 from tests.support.embedded import REPOSITORY
 
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md")] + sorted((REPOSITORY / "docs").rglob("*.md"))

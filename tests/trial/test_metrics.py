@@ -11,8 +11,9 @@ import pytest
 from stepsweep.contract.names import known_direction
 from stepsweep.trial import metrics_file
 from stepsweep.trial.columns import NoMetrics
-from stepsweep.trial.line import USUAL, Found
+from stepsweep.trial.line import Found
 from stepsweep.trial.metrics import Collector
+from stepsweep.trial.words import USUAL
 
 EPOCHS = "epoch 1 accuracy=0.7\nepoch 2 accuracy=0.9\nepoch 3 accuracy=0.8\n"
 
@@ -98,12 +99,14 @@ def test_a_value_with_commas_is_one_number_or_none() -> None:
         "reward": [1234.5, 12345678.5, 934.0]
     }
     with pytest.raises(
-        NoMetrics, match=r"^reward: 1,234 may be more than one number; print one number, without commas"
+        NoMetrics, match=r"^reward: '1,234' is not one plain number; print each behind its name, as reward=0.5, without"
     ):
         collected("epoch 1 reward=934.5\nepoch 2 reward=1,234\nepoch 3 reward=935.5")
     columns, notices = collected("gpus: 0,1\n" + EPOCHS)
     assert columns == {"accuracy": [0.7, 0.9, 0.8]}
-    assert notices == ["gpus does not count: 0,1 may be more than one number; print one number, without commas"]
+    assert notices == [
+        "gpus does not count: '0,1' is not one plain number; print each behind its name, as gpus=0.5, without commas"
+    ]
 
 
 def per_epoch(text: str) -> str:
@@ -171,7 +174,7 @@ def test_a_line_s_other_numbers_do_not_count(text: str, name: str) -> None:
 def test_what_is_no_plain_number_is_no_value(number: str) -> None:
     columns, notices = collected(f"epoch 1 loss={number}", 1)
     assert columns == {}
-    assert notices == [] or f"loss does not count: {number} may be more than one number" in notices[0]
+    assert notices == [] or f"loss does not count: {number!r} is not one plain number" in notices[0]
 
 
 def test_a_minus_of_typography_is_one() -> None:
@@ -427,7 +430,10 @@ def test_what_is_of_nothing_and_not_in_every_epoch_is_none_of_them() -> None:
 def test_a_name_that_the_script_itself_gives_stays_its_own() -> None:
     columns, notices = collected("epoch 1 val_loss=0.5\ntrain loss: 0.3, val loss: 0.4", 1)
     assert columns == {"val_loss": [0.5], "train_loss": [0.3]}
-    assert notices == ["loss of val does not count, since there is val_loss too; give it another name"]
+    assert notices == [
+        "loss behind the word val does not count, since another metric is printed as val_loss; print it under another "
+        "name"
+    ]
 
 
 def test_a_usual_name_needs_no_sign_before_its_number() -> None:

@@ -29,19 +29,22 @@ def columns(values: Mapping[str, dict[int, float]]) -> tuple[dict[str, dict[int,
         others = plain - {name}
         is_alone = alone not in {EPOCH, *others} and not any(other.endswith(f"_{alone}") for other in others)
         found.append((key, split, alone if is_alone else name))
-    count = Counter(name for _, _, name in found)
+    count = Counter(name.lower() for _, _, name in found)
     most: dict[str, int] = {}
     for key, split, name in found:
-        most[name] = max(most.get(name, 0), len(values[key]) if split else 0)
+        most[name.lower()] = max(most.get(name.lower(), 0), len(values[key]) if split else 0)
     columns: dict[str, dict[int, float]] = {}
     lines = []
     # First those that are called so in the output.
-    for key, split, name in sorted(found, key=lambda one: bool(one[1] and count[one[2]] > 1)):
-        column = f"{split}_{name}" if split and count[name] > 1 else name
-        if not split and len(values[key]) < most[name]:
+    for key, split, name in sorted(found, key=lambda one: bool(one[1] and count[one[2].lower()] > 1)):
+        column = f"{split}_{name}" if split and count[name.lower()] > 1 else name
+        if not split and len(values[key]) < most[name.lower()]:
             lines.append(f"{name} does not count, since it is in fewer epochs than that which names what it is of")
         elif column in columns:
-            lines.append(f"{name} of {split} does not count, since there is {column} too; give it another name")
+            lines.append(
+                f"{name} behind the word {split} does not count, since another metric is printed as {column}; print it "
+                "under another name"
+            )
         else:
             columns[column] = values[key]
     return columns, lines

@@ -5,11 +5,12 @@ from __future__ import annotations
 import bisect
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from stepsweep.trial import named_epochs
-from stepsweep.trial.numbers import NOT_FINITE, UNSIGNED, read
+from stepsweep.trial import doubt, named_epochs
+from stepsweep.trial.numbers import IN_WORDS, NOT_FINITE, are_same, read
+from stepsweep.trial.words import ANY_SPLIT, ANY_USUAL, IN_USUAL, NOT_METRICS, SPLITS, THINGS, USUAL
 
 ON = ":"
 """Parts what a value was measured on from its name, in a key; no name has one."""
@@ -19,65 +20,51 @@ _NUMPY = re.compile(r"\b(?:(?:np|numpy)\.\w+|tensor)\(([^()\[\],]*)(?:,[^()\[\]]
 """A scalar as NumPy or PyTorch prints it."""
 _LOGGER = re.compile(r"\s*(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):[\w.]*:")
 """As `logging` begins a line where nobody says how."""
-_THOUSANDS = r"\d{1,3}(?:,\d{3})+\.\d+"
-_NUMBER = (
-    rf"[+-]?(?:{_THOUSANDS}|{UNSIGNED})"
-    r"(?![\w#]|\.[\w.#])(?!(?u:\w))"  # no unit sticks to it, of any alphabet
-)
-_LATER = rf"(?:\s*(?:-+>|=+>|→)\s*({_NUMBER}))*"
+_LATER = rf"(?:\s*(?:-+>|=+>|→)\s*({IN_WORDS}))*"
 """What a value has become, as in `0.9 -> 0.7`."""
-_MEAN = rf"(?:\s*%?\s*\(\s*({_NUMBER})\s*%?\s*\))?"
+_MORE = r"([,'\u2019\u00a0\u2009\u202f]\d[\d.,'\u2019\u00a0\u2009\u202f]*)?"
+"""The rest of a number with commas."""
+_MEAN = rf"(?:\s*%?\s*\(\s*({IN_WORDS})\s*%?\s*\))?"
 _PAIR = re.compile(
     r"(?<![\w./@:-])(?<!(?u:\w))"  # not in the middle of a word, of any alphabet, nor of `module:function:12`
     r"([A-Za-z][\w./@-]*(?:'s [\w./@-]+)?)"
     r"(?:[\"']\s*:\s*[\"']|[\"']?(?:\s*\((?:%|([A-Za-z]+))(?:\s+set)?\))?\s*[=:]\s*)"
-    rf"({_NUMBER}){_LATER}([,'\u2019\u00a0\u2009\u202f]\d[\d.,'\u2019\u00a0\u2009\u202f]*)?"
+    rf"({IN_WORDS}){_LATER}{_MORE}"
     rf"(?:\s*/\s*(\d+(?:\.\d+)?))?{_MEAN}(?![:\w])(?!%\|)",
     re.ASCII | re.IGNORECASE,
 )
 """A name, in parentheses what it was measured on, and a number, in quotes if the name is; not the percents of a
 progress bar. Behind it what it has become, the rest of a number with commas, of how many, and one in parentheses."""
-USUAL = (
-    "acc", "accuracy", "auc", "auroc", "average_precision", "bleu", "dice", "f1", "iou", "map", "mcc", "miou", "ndcg",
-    "precision", "psnr", "r2", "recall", "reward", "score", "ssim", "top1", "top5", "bpc", "brier", "cer",
-    "cross_entropy", "deviance", "eer", "error", "fid", "loss", "log_loss", "logloss", "mae", "mape", "mse", "msle",
-    "nll", "perplexity", "ppl", "rmse", "rmsle", "smape", "wer",
-)  # fmt: skip
-"""Names that count without a sign before their number."""
-_IN_USUAL = [name for name in USUAL if not any(other in name for other in USUAL if other != name)]
-"""Each of them has one of these in it."""
 _SENTENCE = re.compile(
-    rf"(?<![\w./@-])(?<!(?u:\w))({'|'.join(USUAL)})\s+(?:(?:of|is|was)\s+)?"
-    r"([+-]?(?:(?:\d+\.\d+|\.\d+|\d+(?=\s?%)|\d+\.?\d*(?=[eE]))(?:[eE][+-]?\d+)?"
-    rf"|(?<!is )(?<!was )(?<!of ){NOT_FINITE}))(?!\w|[.,]\d)"  # `Loss is nan, skipping it` is of a batch
-    rf"{_LATER}{_MEAN}(?!%\|)",
+    rf"(?<![\w./@-])(?<!(?u:\w))((?:{ANY_USUAL})(?:@[\d.]+)?|prec@\d+|{ANY_SPLIT})((?!))?\s+(?:(?:of|is|was)\s+)?"
+    r"([+-]?(?:(?:\d+(?:,\d{3})*\.\d+|\.\d+|\d+(?=\s?%)|\d+\.?\d*(?=[eE]))(?:[eE][+-]?\d+)?"
+    rf"|(?<!is )(?<!was )(?<!of ){NOT_FINITE}))(?!\w|\.\d)"  # `Loss is nan, skipping it` is of a batch
+    rf"{_LATER}{_MORE}((?!))?{_MEAN}(?!%\|)",
     re.ASCII | re.IGNORECASE,
 )
-_SPLITS = {
-    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "validating": "val",
-    "eval": "eval", "evaluation": "eval", "evaluating": "eval", "test": "test", "testing": "test", "dev": "dev",
-    "holdout": "holdout",
-}  # fmt: skip
-"""What a line says that its values were measured on."""
-_THINGS = {"set", "data", "dataset", "split", "images", "samples", "examples"}
-"""What stands before the number in `Accuracy on the test set: 0.9`, which is the accuracy."""
-_USUAL = re.compile(rf"(?<![\w./@-])(?:{'|'.join(USUAL)})(?![\w./@-])", re.ASCII | re.IGNORECASE)
+"""A usual name, or what was measured before its name is said, and a number without a sign between. Its groups are those
+of a pair."""
+_USUAL = re.compile(rf"(?<![\w./@-])(?:{ANY_USUAL})(?![\w./@-])", re.ASCII | re.IGNORECASE)
 _SPLIT = re.compile(
-    rf"(?<![\w./@-])(?<!\bstd )(?<!\bstd\. )(?<!\bstandard )(?:{'|'.join(_SPLITS)})(?!\.?[\w/@=-]|\.\.)",
+    rf"(?<![\w./@-])(?<!\bstd )(?<!\bstd\. )(?<!\bstandard )(?:{ANY_SPLIT})(?!\.?[\w/@=-]|\.\.)",
     re.ASCII | re.IGNORECASE,
 )
 _DEVIATION = re.compile(r"\b(?:std\.?|standard)\s+$", re.ASCII | re.IGNORECASE)
 """What before `dev` means that it is no split."""
-_OWN = re.compile(rf"(?:\s*\([^()]*\))?\s*[=:]?\s*{_NUMBER}", re.ASCII | re.IGNORECASE)
+_COUNT = re.compile(r"\s\d+\s+$", re.ASCII)
+"""Before a name, how many of them there are: of `loss over 5 folds: 0.4` it is no metric."""
+_OWN = re.compile(rf"(?:\s*\([^()]*\))?\s*[=:]?\s*{IN_WORDS}", re.ASCII | re.IGNORECASE)
 """Behind a name, its own value: of `Loss: 1.9, Val: 0.7` the second is no loss."""
+_ONLY_SPLITS = re.compile(rf"(?:[\s,;:|/()]|-\s|(?:{ANY_SPLIT})\b|{IN_WORDS})*", re.ASCII | re.IGNORECASE)
 _ONLY_WORDS = re.compile(r"[A-Za-z0-9\s()'-]*", re.ASCII)
 _BEST_BEFORE = re.compile(
-    rf"\bbest(?:\s+so\s+far)?[\s:(]+(?:epoch\s*[:=#]?\s*\d+[\s:,(=-]+)?(?:(?:{'|'.join(_SPLITS)})\s+)?$",
+    rf"\bbest(?:\s+so\s+far)?[\s:(]+(?:epoch\s*[:=#]?\s*\d+[\s:,(=-]+)?(?:(?:{ANY_SPLIT})\s+)?$",
     re.ASCII | re.IGNORECASE,
 )
 _WORD_BEFORE = re.compile(
-    rf"\b(?!(?:{'|'.join(_SPLITS)})\b)([A-Za-z]\w*)\s+(?:(?:{'|'.join(_SPLITS)})\s+)?$", re.ASCII | re.IGNORECASE
+    rf"\b(?!(?:{ANY_SPLIT})\b)([A-Za-z][\w-]*)\s+(?:(?:{ANY_SPLIT})\s+)?$", re.ASCII | re.IGNORECASE
 )
+_SPLIT_RIGHT_BEFORE = re.compile(rf"\b(?:{ANY_SPLIT})\.?\s+$", re.ASCII | re.IGNORECASE)
 _SAME = frozenset({
     "a", "and", "at", "average", "avg", "best", "current", "each", "epoch", "final", "for", "got", "has", "in", "is",
     "its", "mean", "new", "of", "on", "overall", "s", "that", "the", "this", "to", "with",
@@ -95,7 +82,6 @@ _RANK = re.compile(
 _BATCH = re.compile(r"\[\s*\d+\s*/\s*\d+(?:\s*\(\s*\d+%\s*\))?\s*\]", re.ASCII)
 _CLOCK = re.compile(r"\b(?:eta|time)\b", re.ASCII | re.IGNORECASE)
 _STATS = re.compile(r"\s*Averaged stats:")
-NOT_METRICS = {"epoch", "epochs", "step", "steps", "iteration", "iter", "batch"}
 
 
 class Found(NamedTuple):
@@ -150,55 +136,61 @@ def is_of_the_best(line: str) -> bool:
 
 
 def metrics_in(line: str) -> tuple[list[Found], dict[str, str]]:
-    """Returns the values in a line of words, and by its key what may be more than one number."""
+    """Returns the values in a line of words, and by its key what may be another number than that of the name."""
     # These searches are most of what it costs to read a line.
     pairs = list(_PAIR.finditer(line)) if "=" in line or ":" in line else []
     lower = line.lower()
-    sentences = list(_SENTENCE.finditer(line)) if any(part in lower for part in _IN_USUAL) else []
+    sentences = list(_SENTENCE.finditer(line)) if any(part in lower for part in IN_USUAL) else []
     if not pairs and not sentences:
         return [], {}
+    matches = {match.start(): match for match in (*sentences, *pairs)}
+    splits = [(match.start(), SPLITS[match[0].lower()]) for match in _SPLIT.finditer(line)]
+    measured = [(match, *_measured(line, match, splits)) for match in matches.values() if _is_metric(match)]
+    named = [each for each in measured if each[0].re is _PAIR or each[1].lower() not in SPLITS]
+    begins = {match.start(3) for match, *_ in named}
+    ends = {match.end() for match, name, *_ in named if name.lower() not in SPLITS}
+    has_means = "(" in line and _has_means(line)
     found: dict[int, Found] = {}
     unclear: dict[str, str] = {}
-    splits = [(match.start(), _SPLITS[match[0].lower()]) for match in _SPLIT.finditer(line)]
-    has_means = "(" in line and _has_means(line)
-    for match in pairs:
-        raw, within, number, later, more, of, mean = match.groups()
-        if raw.lower() in NOT_METRICS or (within and within.lower() not in _SPLITS):
-            continue
-        raw, split, start = _measured(line, match, splits)
-        key = _key(raw, split, line, start, splits)
-        if more or (of and "." in of):
-            unclear.setdefault(key, number + (more or f"/{of}"))
+    for match, name, split, start in named:
+        number, later, more, of, mean = match.groups()[2:]
+        key = _key(name, split, line, start, splits)
+        before = doubt.first(line, match.start(), ends) if match.re is _SENTENCE else ""
+        behind = "" if of else doubt.second(line, match.end(), begins)
+        if before or behind or more or (of and "." in of):
+            begin = match.start(3)
+            unclear.setdefault(key, f"{before} {match[0]}" if before else line[begin : match.end()] + behind)
             continue
         value = _float((has_means and mean) or later or number)
         if of and float(of):
             value /= float(of)
-        found[match.start()] = Found(key, _printed(raw, key), value, _word(line, start))
-    for match in sentences:
-        raw, number, later, mean = match.groups()
-        key = _key(raw, None, line, match.start(), splits)
-        value = _float((has_means and mean) or later or number)
-        found.setdefault(match.start(), Found(key, _printed(raw, key), value, _word(line, match.start())))
-    return _told_apart(line, found), unclear
+        found[match.start()] = Found(key, _printed(name, key), value, _word(line, start))
+    apart, several = _told_apart(line, found)
+    return apart, {**several, **unclear}
+
+
+def _is_metric(match: re.Match[str]) -> bool:
+    return match[1].lower() not in NOT_METRICS and (match[2] is None or match[2].lower() in SPLITS)
 
 
 def _measured(line: str, match: re.Match[str], splits: list[tuple[int, str]]) -> tuple[str, str | None, int]:
     """Returns the name of a value, what it was measured on, and where the name is.
 
-    In `Accuracy on the test set: 0.9` and `acc train: 0.9, val: 0.8` what is measured stands before, with no own value.
+    In `Accuracy on the test set: 0.9`, `acc train: 0.9, val: 0.8` and `loss over 5 folds: 0.4` what is measured stands
+    before, with no own value.
     """
-    raw, within, start = match[1], match[2], match.start()
-    split = _SPLITS[within.lower()] if within else None
-    is_split = raw.lower() in _SPLITS and not _DEVIATION.search(line, max(start - _MOST_BEFORE, 0), start)
-    if not is_split and raw.lower() not in _THINGS:
+    raw, within, start = match[1].rstrip("."), match[2], match.start()
+    split = SPLITS[within.lower()] if within else None
+    is_split = raw.lower() in SPLITS and not _DEVIATION.search(line, max(start - _MOST_BEFORE, 0), start)
+    is_count = bool(_COUNT.search(line, max(start - _MOST_BEFORE, 0), start)) and raw.lower() not in USUAL
+    if not is_split and not is_count and raw.lower() not in THINGS:
         return raw, split, start
-    split = split or (_SPLITS[raw.lower()] if is_split else _split_before(start, splits))
+    split = split or (SPLITS[raw.lower()] if is_split else _split_before(start, splits))
     usual = list(_USUAL.finditer(line, max(start - _MOST_WORDS, 0), start))[-1:]
-    if split and usual:
-        is_for = (
-            not _OWN.match(line, usual[0].end()) if is_split else _ONLY_WORDS.fullmatch(line, usual[0].end(), start)
-        )
-        if is_for:
+    if usual and (split or is_count):
+        end = usual[0].end()
+        is_for = bool(not _OWN.match(line, end) if is_split else _ONLY_WORDS.fullmatch(line, end, start))
+        if is_for and (match.re is _PAIR or _ONLY_SPLITS.fullmatch(line, end, start)):
             return usual[0][0], split, usual[0].start()
     return raw, (split if within else None), start
 
@@ -241,19 +233,43 @@ def _printed(raw: str, key: str) -> str:
     return raw if key.rpartition(ON)[2] == valid_name(raw) else BEST + raw
 
 
-def _told_apart(line: str, found: Mapping[int, Found]) -> list[Found]:
-    """Returns what was found in a line, in its order. A name that is there twice has the word before it in one place:
-    that of a target, a minimum or an earlier epoch is another metric.
+def _told_apart(line: str, found: Mapping[int, Found]) -> tuple[list[Found], dict[str, str]]:
+    """Returns what was found in a line, in its order, and by its key what has several values.
+
+    A name that is there twice has the word before it in one place: that of a target, a minimum or an earlier epoch is
+    another metric. Of `loss: 2.1, val loss: 2.3, acc: 0.5, val acc: 0.4` the first `acc` is of the same as the first
+    `loss`.
     """
-    values: dict[str, list[float]] = {}
-    for one in found.values():
-        values.setdefault(one.key, []).append(one.value)
-    differ = {key for key, each in values.items() if len(each) > 1 and any(other != each[0] for other in each)}
+    in_order = sorted(found.items())
+    differ = _several(found.values())
+    if not differ:  # as in most lines
+        return [one for _, one in in_order], {}
+    has_plain = any(ON not in one.key for one in found.values())
     apart = []
-    for at, one in sorted(found.items()):
-        word = _WORD_BEFORE.search(line, max(0, at - _MOST_BEFORE), at) if one.key in differ else None
-        apart.append(Found(with_word(one.key, word[1]), f"{word[1]} {one.raw}", one.value) if word else one)
-    return apart
+    for at, one in in_order:
+        split, _, name = one.key.rpartition(ON)
+        before = max(0, at - _MOST_BEFORE)
+        word = _WORD_BEFORE.search(line, before, at) if one.key in differ else None
+        if word:
+            apart.append(Found(with_word(one.key, word[1]), f"{word[1]} {one.raw}", one.value))
+        elif split and has_plain and one.key in differ and not _SPLIT_RIGHT_BEFORE.search(line, before, at):
+            apart.append(one._replace(key=name))
+        else:
+            apart.append(one)
+    several = _several(apart)
+    return [one for one in apart if one.key not in several], several
+
+
+def _several(found: Iterable[Found]) -> dict[str, str]:
+    """Returns the values of the keys that have different ones."""
+    values: dict[str, list[float]] = {}
+    for one in found:
+        values.setdefault(one.key, []).append(one.value)
+    return {
+        key: " and ".join(f"{value:g}" for value in each[:3])
+        for key, each in values.items()
+        if len(each) > 1 and any(not are_same(other, each[0]) for other in each)
+    }
 
 
 def with_word(key: str, word: str) -> str:

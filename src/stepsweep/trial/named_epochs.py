@@ -83,7 +83,7 @@ def parts(line: str, named: Sequence[Named], names: Callable[[str], set[str]]) -
         ValueError: it is unsure which values are of which epoch.
     """
     own = next((at for at, each in enumerate(named) if not each.is_other), len(named))
-    borders = _borders(named[own:])
+    borders = named[own + 1 :]
     if not borders:
         return [(line, named[own].epoch if own < len(named) else None)]
     found, epochs = [line[: borders[0].start]], [named[own].epoch]
@@ -93,7 +93,7 @@ def parts(line: str, named: Sequence[Named], names: Callable[[str], set[str]]) -
         metrics = names(text)
         if border.is_other and metrics & seen:
             continue
-        if border.is_other or border.epoch == epochs[-1] or not metrics:
+        if border.is_other or not metrics or (border.epoch == epochs[-1] and not metrics & seen):
             found[-1] += text
         else:
             is_again = is_again or bool(metrics & seen)
@@ -102,15 +102,6 @@ def parts(line: str, named: Sequence[Named], names: Callable[[str], set[str]]) -
         seen |= metrics
     start = named[own].start
     is_behind = any(not each.is_other for each in borders) and bool(names(line[:start]) & names(line[start:]))
-    if is_behind or (is_again and epochs != sorted(set(epochs))):
+    if is_behind or (is_again and epochs != sorted(epochs)):
         raise ValueError(f"{line.strip()[:120]!r} has several epochs; print each of them in a line of its own")
     return [*zip(found, epochs)] if is_again else [("".join(found), epochs[0])]  # noqa: B905  Python 3.9
-
-
-def _borders(named: Sequence[Named]) -> list[Named]:
-    """Returns where a line goes over to another epoch than the first one, or back from one that it only mentions."""
-    borders: list[Named] = []
-    for before, each in zip(named, named[1:]):  # noqa: B905, RUF007  Python 3.9 has neither `strict` nor `pairwise`
-        if each.is_other or before.is_other or each.epoch != before.epoch:
-            borders.append(each)
-    return borders

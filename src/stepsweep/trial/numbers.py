@@ -9,6 +9,11 @@ NOT_FINITE = r"(?:nan|inf(?:inity)?|∞|1\.#[a-z]+\d*)"
 """As Python, C, Java and JavaScript, .NET, and Microsoft's C of old write them; in any case."""
 UNSIGNED = rf"(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|{NOT_FINITE})"
 """A number without its sign."""
+IN_WORDS = (
+    rf"[+-]?(?:\d{{1,3}}(?:,\d{{3}})+\.\d+|{UNSIGNED})"
+    r"(?![\w#]|\.[\w.#])(?!(?u:\w))"  # no unit sticks to it, of any alphabet
+)
+"""A number in a line of words."""
 MAY_BE_ONE = re.compile(r"\d|nan|inf|∞", re.IGNORECASE)
 """What every text with a number in it has."""
 _FOREIGN = re.compile(r"([+-]?)(?:(∞|1\.#inf\d*)|1\.#[a-z]+\d*)", re.ASCII | re.IGNORECASE)

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from stepsweep.trial import bars, documents, line, named_epochs, numbers
+from stepsweep.trial import bars, documents, line, named_epochs, numbers, words
 from stepsweep.trial.columns import EPOCH, NoMetrics
 from stepsweep.trial.kinds import kind_of
 from stepsweep.trial.line import Found
@@ -166,7 +166,7 @@ def _fields(document: Mapping[str, object]) -> list[Found]:
         Found(line.valid_name(name), name, read)
         for name, cell in document.items()
         if (read := numbers.read_any(cell)) is not None
-        and name.lower() not in line.NOT_METRICS
+        and name.lower() not in words.NOT_METRICS
         and line.valid_name(name)[:1].isalpha()  # the index that pandas writes has no name
     ]
 

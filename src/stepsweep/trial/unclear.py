@@ -19,7 +19,7 @@ class Unclear:
         """Keeps what a line has.
 
         Args:
-            several: may be more than one number.
+            several: may be more than one number, or of another name.
             texts: of fields in JSON; one counts if the field is a number elsewhere.
         """
         self._several = {**several, **self._several}
@@ -33,10 +33,11 @@ class Unclear:
         """
         notices = []
         for name, text in self._several.items():
-            why = f"{text} may be more than one number; print one number, without commas"
+            column = line.column(name)
+            why = f"{text!r} is not one plain number; print each behind its name, as {column}=0.5, without commas"
             if name in measured:
-                raise NoMetrics(f"{line.column(name)}: {why}")
-            notices.append(f"{line.column(name)} does not count: {why}")
+                raise NoMetrics(f"{column}: {why}")
+            notices.append(f"{column} does not count: {why}")
         for name, text in self._texts.items():
             if name in measured:
                 raise NoMetrics(

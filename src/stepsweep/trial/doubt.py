@@ -1,0 +1,52 @@
+"""Which other number of a line may be that of a name: where a line leaves this open, none counts.
+
+A line of output has endless forms, so this knows few of them: a number that stands alone beside the one that was read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from stepsweep.trial.numbers import IN_WORDS
+from stepsweep.trial.words import ANY_SPLIT, ANY_USUAL, SPLITS
+
+_APART = rf"(?:[^\w(\[{{<±+=:#@$]|\b(?:to|and|or|vs|{ANY_SPLIT})\b|\([A-Za-z ]+\))"
+"""What stands between two numbers of which the second has no name of its own, nor is a deviation."""
+_UNIT = rf"(?!(?:{ANY_SPLIT}|{ANY_USUAL})\b)[^\W\d_][\w./@-]*(?![\w./@-]|[\"']?\s*[=:])"
+"""A word that is neither what a number was measured on nor the name of another one."""
+_SECOND = re.compile(rf"{_APART}{{1,24}}?({IN_WORDS})(?!\s*[:=/]|-\d|%\||\s*%?\s*{_UNIT})", re.IGNORECASE)
+_FIRST = re.compile(r"[+-]?(?:\d*\.\d+(?:[eE][+-]?\d+)?|\d+\.?\d*[eE][+-]?\d+)", re.ASCII)
+_NAMELESS = re.compile(r"|[-|*>]+|.*[,;|]|.*[\d\])%]:?", re.DOTALL)
+"""A word before a number that does not name it."""
+_FAR = 64
+"""How far before a name a number is looked for."""
+
+
+def second(line: str, at: int, taken: Collection[int]) -> str:
+    """Returns what a line has behind a number up to another one without a name; empty if there is none.
+
+    Args:
+        at: where the number ends.
+        taken: where numbers that have a name begin.
+    """
+    match = _SECOND.match(line, at)
+    return match[0] if match and match.start(1) not in taken else ""
+
+
+def first(line: str, at: int, taken: Collection[int]) -> str:
+    """Returns the number that stands before a name, and may be that name's, as in `2.1 loss 0.49 acc`; empty if none.
+
+    Args:
+        at: where the name begins.
+        taken: where numbers that have a name end.
+    """
+    words = line[max(0, at - _FAR) : at].split()
+    while words and words[-1].lower() in SPLITS:
+        words.pop()
+    if not words or not _FIRST.fullmatch(words[-1]):
+        return ""
+    before = words[-2] if len(words) > 1 else ""
+    is_named = not _NAMELESS.fullmatch(before) and before.rstrip(":").lower() not in SPLITS
+    is_taken = line.rindex(words[-1], 0, at) + len(words[-1]) in taken
+    return "" if is_named or is_taken else words[-1]

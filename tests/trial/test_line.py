@@ -1,0 +1,81 @@
+"""What a line of words says of its numbers: each is of one name, or none is."""
+
+import pytest
+
+from stepsweep.trial.columns import NoMetrics
+from tests.trial.test_metrics import collected
+
+Columns = dict[str, list[float | None]]
+
+
+@pytest.mark.parametrize(
+    ("line", "several"),
+    [
+        ("loss: 2.1, 2.3", "2.1, 2.3"),
+        ("loss: 49% | 39%, lr=1", "49% | 39"),
+        ("loss=2.1 (train) 2.3 (val)", "2.1 (train) 2.3"),
+        ("loss: 2.1 train 2.3 val", "2.1 train 2.3"),
+        ("loss: 2.8 to 2.3", "2.8 to 2.3"),
+        ("loss: 2.8 > 2.3", "2.8 > 2.3"),
+        ("loss 2.1 nan", "2.1 nan"),
+        ("loss 2.1, 2.3 lr=1", "2.1, 2.3"),
+        ("loss 1,234.5,3", "1,234.5,3"),
+        ("2.1 loss 0.49 acc", "2.1 loss 0.49"),
+        ("2.1 loss 0.49", "2.1 loss 0.49"),
+        ("loss: 2.1, loss: 2.3", "2.1 and 2.3"),
+    ],
+)
+def test_a_name_with_two_numbers_has_none(line: str, several: str) -> None:
+    said = f"{several!r} is not one plain number; print each behind its name, as loss=0.5, without commas"
+    columns, notices = collected(f"epoch 1 {line}", 1)
+    assert "loss" not in columns
+    assert notices == [f"loss does not count: {said}"]
+    with pytest.raises(NoMetrics) as caught:
+        collected(f"epoch 1 loss: 2.5\nepoch 2 {line}", 2)
+    assert str(caught.value) == f"loss: {said}"
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        ", 12.3 s", " | 12.3 sec | 3 epochs left", " - 3s 2ms/step", " 12/100", " (0.02)", " ± 0.02", " +- 0.02",
+        " 2026-12-01 12:00", ", lr 0.1", ", 3: 4", " -> 2.0 acc 0.5", " [0.4, 0.6]", " < 2.5", " 10%|█", "+0.1", " @ 3",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("before", ["", "10:00:01.123 ", "lr 0.1 ", "lr: 0.1 ", "acc 0.5 ± 0.1 ", "epoch 1, ", "3 "])
+def test_another_number_that_has_a_name_or_a_unit_takes_none_from_a_name(before: str, behind: str) -> None:
+    columns, notices = collected(f"{before}loss 2.1{behind}", 1)
+    assert (columns["loss"], notices) == ([2.0 if ">" in behind else 2.1], [])
+
+
+@pytest.mark.parametrize(
+    ("line", "columns"),
+    [
+        (
+            "loss: 2.1, val loss: 2.3, acc: 0.5, val acc: 0.4",
+            {"loss": [2.1], "acc": [0.5], "val_loss": [2.3], "val_acc": [0.4]},
+        ),
+        (
+            "loss: 2.1, val. loss: 2.3, acc: 0.5, val. acc: 0.4",
+            {"loss": [2.1], "acc": [0.5], "val_loss": [2.3], "val_acc": [0.4]},
+        ),
+        ("Dev. Loss: 2.3, Train. loss: 2.1, Acc.: 49%", {"dev_Loss": [2.3], "train_loss": [2.1], "Acc": [49.0]}),
+        ("LOSS train 2.1 valid 2.3", {"train_LOSS": [2.1], "val_LOSS": [2.3]}),
+        ("loss: train 2.1 | val 2.3, acc train 0.5 / val 0.4", {
+            "train_loss": [2.1], "val_loss": [2.3], "train_acc": [0.5], "val_acc": [0.4],
+        }),
+        ("loss saved, test 12.5 s, acc=1", {"acc": [1.0]}),
+        ("loss over 60000 images: 2.1, acc on 5 folds: 0.5", {"loss": [2.1], "acc": [0.5]}),
+        ("in-sample acc: 0.5, out-of-sample acc: 0.4", {"in-sample_acc": [0.5], "out-of-sample_acc": [0.4]}),
+        ("* Acc@1 71.2 Prec@5 90.1 ndcg@10 0.5", {"Acc@1": [71.2], "Prec@5": [90.1], "ndcg@10": [0.5]}),
+        ("reward 1,234.5", {"reward": [1234.5]}),
+    ],
+)  # fmt: skip
+def test_a_line_says_what_its_numbers_are(line: str, columns: Columns) -> None:
+    assert collected(f"Epoch 1: {line}", 1) == (columns, [])
+
+
+def test_a_thing_that_two_metrics_are_of_is_no_metric() -> None:
+    columns, notices = collected("epoch 1 loss over folds: 2.1, acc over folds: 0.5", 1)
+    assert columns == {}
+    assert notices[0].startswith("over_folds does not count: '2.1 and 0.5' is not one plain number")
