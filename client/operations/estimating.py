@@ -15,7 +15,7 @@ from stepsweep.bucket.s3 import for_all
 from stepsweep.client.archive.executions import execution_prefix
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.trainers import sweeps_of
-from stepsweep.client.deployment import explained
+from stepsweep.client.deployment import Deployment, explained
 from stepsweep.client.operations.prices import Price, price_of
 from stepsweep.contract import rounds
 from stepsweep.contract.artifacts import FRONT, WINNER
@@ -125,9 +125,7 @@ def estimated(spec: SweepSpec, cloud: Cloud, script: "Script | None" = None) -> 
     finished = history.finished(spec)
     # The tutorial's pace, which a stack knows by itself, is unknown here.
     if pace is not None or control is None or control.deployment.trainer_command:
-        _check_as_planned(
-            spec, Rates(usd_per_hour=budgets, seconds_per_epoch=pace.slowest if pace else None), job, finished
-        )
+        _check(spec, Rates(usd_per_hour=budgets, seconds_per_epoch=pace.slowest if pace else None), job, finished)
     fleet = partial(Fleet.of, job=job, usd_per_hour=price.usd_per_hour)
     return Estimate(
         pace=pace,
@@ -146,7 +144,18 @@ def check_budget(spec: SweepSpec, cloud: Cloud, script: "Script | None" = None) 
         estimated(spec, cloud, script)
 
 
-def _check_as_planned(spec: SweepSpec, rates: Rates, job: StackJob, finished: int) -> None:
+def check_as_planned(spec: SweepSpec, deployment: Deployment) -> None:
+    """Checks the budget of a spec that `with_pace` returned as the planner of a stack will. Raises InvalidSweep."""
+    # The tutorial's pace is known to the planner alone.
+    if spec.seconds_per_epoch is not None or deployment.trainer_command:
+        first = rounds.first_round(spec, trainer_version=deployment.trainer_version)
+        with explained():
+            finished = Records(deployment.store).have_metrics_of(first)
+        rates = Rates(usd_per_hour=deployment.usd_per_hour, seconds_per_epoch=None)
+        _check(spec, rates, deployment.job, finished)
+
+
+def _check(spec: SweepSpec, rates: Rates, job: StackJob, finished: int) -> None:
     """Checks the budget as the planner does. Raises InvalidSweep."""
     if spec.rounds:
         begun = rounds.schedule(spec)[0].trials

@@ -2,18 +2,15 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import replace
 from typing import TypeVar
 
 from stepsweep.bucket.records import Records
 from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
-from stepsweep.client.clouds.ready import check_secrets, check_trials, give_secrets
-from stepsweep.client.clouds.which_trainer import remember_trainer
-from stepsweep.client.deployment import CloudError, Deployment, explained
+from stepsweep.client.clouds.ready import check_secrets, check_trials
+from stepsweep.client.deployment import CloudError, explained
 from stepsweep.client.operations.canary import Canary, ended_without
 from stepsweep.client.operations.capacity import Waiting
-from stepsweep.client.operations.estimating import with_pace
 from stepsweep.client.operations.events import (
     AtRest,
     Begun,
@@ -27,14 +24,12 @@ from stepsweep.client.operations.events import (
     Show,
     doing,
 )
-from stepsweep.client.operations.keeping import former, keep
+from stepsweep.client.operations.starting import begun
 from stepsweep.client.operations.warming import check_warm_start
 from stepsweep.client.running.control import Control, Found
 from stepsweep.client.running.execution import Execution
 from stepsweep.client.running.progress import RUNNING, Progress
 from stepsweep.client.running.stopping import stop_sweep
-from stepsweep.contract.described import number_of
-from stepsweep.contract.errors import InvalidDocument, InvalidInput
 from stepsweep.contract.results import Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
@@ -77,7 +72,7 @@ def run(
         with cloud.opened(doing(show), ahead.machines) as deployment:
             control = Control(deployment)
             try:
-                execution = _start(control, spec, cloud, show, keep_results=keep_results)
+                execution = begun(control, spec, cloud, show, keep_results=keep_results)
                 started()
                 last = _to_its_end(execution, cloud, show, None if keep_going else control)
             except KeyboardInterrupt:
@@ -121,7 +116,7 @@ def start(spec: SweepSpec, cloud: Cloud, show: Show, *, keep_results: bool = Fal
 
 def start_held(spec: SweepSpec, cloud: Cloud, show: Show, *, keep_results: bool = False) -> Execution:
     """Starts like `start`, for a caller that holds `cloud.starting` and has checked the spec."""
-    return _start(Control(cloud.kept_up(doing(show))), spec, cloud, show, keep_results=keep_results)
+    return begun(Control(cloud.kept_up(doing(show))), spec, cloud, show, keep_results=keep_results)
 
 
 def start_and_plan(spec: SweepSpec, cloud: Cloud, show: Show, *, keep_results: bool = False) -> Ended | AtRest | GoesOn:
@@ -184,46 +179,6 @@ def _recorded_end(execution: Execution, cloud: Cloud, error: CloudError) -> AtRe
     if not archive.records.have_end_of(name, execution=execution.name):
         raise CloudGone from error
     return _at_rest(Found(archive, None), name)
-
-
-def _start(control: Control, spec: SweepSpec, cloud: Cloud, show: Show, *, keep_results: bool) -> Execution:
-    # Two executions of a sweep would train its trials twice.
-    if control.running(spec.name):
-        shown, ended = f"`sweep watch {spec.name}{cloud.where}`", f"`sweep stop {spec.name}{cloud.where}`"
-        raise InvalidInput([f"the sweep {spec.name} is already running: {shown} shows it, {ended} ends it"])
-    if cloud.is_local and (other := Records(control.deployment.store).same_on_disk(spec.name)):
-        raise InvalidInput(
-            [f"name: differs from the sweep {other} by case only, and some disks ignore that; choose another name"]
-        )
-    give_secrets(cloud, spec, control.deployment)
-    found = former(spec, cloud, control.deployment)
-    if found is not None and not keep_results:
-        show(Doing(str(found)))
-    # Of a sweep that the planner refuses nothing is copied: one that did not ask for it would count it later.
-    elif found is not None and not _is_refused(accepted := replace(spec, accept_trainer=True), control.deployment):
-        show(Doing(f"Keeping {number_of(len(found.trials), 'finished trial')} of the trainer before its change …"))
-        keep(found, control.deployment)
-        spec = accepted
-    # Refused by the planner, it would be taken for the trainer of the trials that are there.
-    goes_on = cloud.is_local and not _is_refused(spec, control.deployment)
-    execution = control.start(with_pace(spec, cloud))
-    if goes_on:
-        remember_trainer(cloud, spec.name)
-    return execution
-
-
-def _is_refused(spec: SweepSpec, deployment: Deployment) -> bool:
-    """Whether the planner will refuse to continue a sweep: it asked for something else, or had another trainer."""
-    records = Records(deployment.store)
-    try:
-        with explained():
-            planned, latest = records.spec(spec.name), records.latest(spec.name)
-    except InvalidDocument:
-        return True
-    if planned is None or latest is None:
-        return False
-    has_other_trainer = latest.trainer_version != deployment.trainer_version
-    return not spec.same_work(planned) or (has_other_trainer and not spec.accept_trainer)
 
 
 def _followed(execution: Execution, cloud: Cloud, show: Show, control: Control | None) -> Ended | GaveUp:

@@ -1,7 +1,7 @@
 """Finished trials of a trainer that has changed since: says that they do not count, or counts them on request."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
@@ -9,9 +9,11 @@ from stepsweep.bucket.artifacts import MAX_FILES
 from stepsweep.bucket.plans import Plan
 from stepsweep.bucket.records import Records
 from stepsweep.bucket.s3 import Bucket, for_all
+from stepsweep.bucket.stores import Store
 from stepsweep.client.clouds import trainers
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import Deployment, explained
+from stepsweep.client.running.control import Control
 from stepsweep.contract import keys
 from stepsweep.contract.described import number_of
 from stepsweep.contract.rounds import first_round
@@ -21,11 +23,6 @@ from stepsweep.contract.trial import Trial, trial_id_of
 
 MAX_CANDIDATES = 5
 """Earlier sweeps that are looked at."""
-
-KEPT_FROM = "kept-from.json"
-"""Beside metrics that another version of the trainer wrote: says which."""
-
-_METRICS_KEY = re.compile(keys.metrics_key("[^/]+", 0).replace("e0.", "e([1-9][0-9]{0,8})[.]"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +34,14 @@ class Former:
         changed: the files that differ, if known.
         ignore_file: what leaves them out of the trainer; empty if nothing does.
         trials: id of a finished trial → id of the same trial of the trainer as it is now.
+        rungs: the epochs of the metrics that the sweep looks for.
     """
 
     version: str
     changed: tuple[str, ...]
     ignore_file: str = ""
     trials: dict[str, str]
+    rungs: tuple[int, ...]
 
     def __str__(self) -> str:
         files = f" ({trainers.named(self.changed)})" if self.changed else ""
@@ -76,43 +75,56 @@ def former(spec: SweepSpec, cloud: Cloud, deployment: Deployment) -> Former | No
             plan = records.plan(earlier) if earlier else None
             if plan is None or plan.trainer_version == deployment.trainer_version:
                 continue
-            pairs = list(dict(_pairs(spec, plan, deployment.trainer_version)).items())
-            are_left = for_all(lambda pair: _is_left(deployment, *pair), pairs)
-            trials = {old: new for (old, new), is_left in zip(pairs, are_left, strict=True) if is_left}
-            if trials:
+            pairs = dict(_pairs(spec, plan, deployment.trainer_version))
+            if trials := _left(deployment.store, pairs, spec.rungs):
                 changed = _changed(cloud, name)
                 return Former(
                     version=plan.trainer_version,
                     changed=changed,
                     ignore_file=trainers.ignore_file(cloud.trainer, changed),
                     trials=trials,
+                    rungs=spec.rungs,
                 )
     return None
 
 
-def keep(found: Former, deployment: Deployment) -> None:
+@contextmanager
+def kept(found: Former, control: Control, sweep: str) -> Iterator[None]:
     """Makes the results of the former trainer those of the present one: metrics and artifacts, with a note beside.
+
+    If the sweep does not start, they are deleted again: one that did not ask for them would count them.
 
     Raises:
         CloudError: the cloud did not answer, or does not allow it.
     """
-    bucket = Bucket(deployment.bucket, deployment.s3)
+    store, bucket = control.deployment.store, Bucket(control.deployment.bucket, control.deployment.s3)
+    copies: set[str] = set()
 
     def copied(pair: tuple[str, str]) -> None:
         old, new = pair
-        # Where these were kept themselves, it says who trained them.
-        note = bucket.get_json(f"{keys.TRIALS}{old}/{KEPT_FROM}")
-        note = note or {"trial_id": old, "trainer_version": found.version}
-        for key, epochs in _metrics(deployment, old).items():
-            name = key.rpartition("/")[2]
-            data = deployment.store.get(key)
-            if data is not None and deployment.store.get(f"{keys.TRIALS}{new}/{name}", at_most=1) is None:
-                _keep_artifacts(bucket, data, old, new, epochs)
-                bucket.put_json(f"{keys.TRIALS}{new}/{KEPT_FROM}", note)
-                bucket.put_once(f"{keys.TRIALS}{new}/{name}", data, "text/csv")
+        for epochs in found.rungs:
+            data, target = store.get(keys.metrics_key(old, epochs)), keys.metrics_key(new, epochs)
+            if data is None or store.get(target, at_most=1) is not None:
+                continue
+            _keep_artifacts(bucket, data, old, new, epochs)
+            note_key = keys.kept_from_key(new, epochs)
+            # Where these were kept themselves, it says who trained them.
+            note = store.get_json(keys.kept_from_key(old, epochs))
+            copies.update((target, note_key))
+            if bucket.put_once(target, data, "text/csv"):
+                bucket.put_json(note_key, note or {"trial_id": old, "trainer_version": found.version})
+            else:  # somebody else's
+                copies.difference_update((target, note_key))
 
-    with explained():
-        for_all(copied, list(found.trials.items()))
+    try:
+        with explained():
+            for_all(copied, list(found.trials.items()))
+        yield
+    except BaseException:
+        if not control.running(sweep):
+            with explained():
+                store.delete(copies)
+        raise
 
 
 def _keep_artifacts(bucket: Bucket, metrics: bytes, old: str, new: str, epochs: int) -> None:
@@ -167,13 +179,14 @@ def _id_of(trial: Trial, spec: SweepSpec, version: str) -> str:
     )
 
 
-def _is_left(deployment: Deployment, old: str, new: str) -> bool:
-    """Whether a trial of the former trainer has metrics that the same trial of the present one has not."""
-    epochs = set(_metrics(deployment, old).values())
-    return bool(epochs) and not epochs <= set(_metrics(deployment, new).values())
-
-
-def _metrics(deployment: Deployment, trial_id: str) -> dict[str, int]:
-    """Returns the epochs of a trial's metrics, by their key."""
-    found = map(_METRICS_KEY.fullmatch, deployment.store.listed(f"{keys.TRIALS}{trial_id}/"))
-    return {match[0]: int(match[1]) for match in found if match}
+def _left(store: Store, pairs: Mapping[str, str], rungs: Sequence[int]) -> dict[str, str]:
+    """Returns those pairs whose trial of the former trainer has metrics that the one of the present trainer lacks."""
+    olds = store.present(keys.metrics_key(old, epochs) for old in pairs for epochs in rungs)
+    wanted = {
+        keys.metrics_key(new, epochs): old
+        for old, new in pairs.items()
+        for epochs in rungs
+        if keys.metrics_key(old, epochs) in olds
+    }
+    left = {wanted[key] for key in wanted.keys() - store.present(wanted)}
+    return {old: new for old, new in pairs.items() if old in left}

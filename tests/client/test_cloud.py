@@ -21,14 +21,13 @@ from stepsweep.client.clouds.which_trainer import (
     with_script,
     with_trainer_of,
 )
-from stepsweep.client.deployment import CloudError
-from stepsweep.client.operations.keeping import Former, former, keep
+from stepsweep.client.deployment import CloudError, Deployment
+from stepsweep.client.operations.keeping import Former, former, kept
 from stepsweep.client.operations.naming import sweep_of_execution
 from stepsweep.client.running.control import Control, Found
 from stepsweep.client.specs.asked import checked
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
-from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.local.cloud import default_vcpus
 from stepsweep.trainer_script import Script
@@ -278,7 +277,9 @@ def test_the_file_is_named_that_leaves_out_what_has_changed(
     trainers.remember(tmp_path / "cloud", "mine", at, container=False)
     (trainer / "b.yaml").touch()
     changed = trainers.changed(tmp_path / "cloud", "mine", at)
-    found = Former(version="1", changed=changed, ignore_file=trainers.ignore_file(at, changed), trials={"a": "b"})
+    found = Former(
+        version="1", changed=changed, ignore_file=trainers.ignore_file(at, changed), trials={"a": "b"}, rungs=(1,)
+    )
     assert str(found) == (
         "The trainer has changed (b.yaml): 1 finished trial does not count. If the change cannot matter to their "
         f"numbers, --keep-results counts them. List files that trials do not need in {name}."
@@ -375,21 +376,48 @@ def test_finished_trials_of_a_trainer_that_has_changed_do_not_count_or_are_kept(
     assert more is not None, "a model may ask for the trials of the plan again"
     assert more.trials == both.trials
 
-    keep(found, changed)
+    _keep(found, changed)
     assert former(MINE, aws, changed) == replace(both, trials={second.trial_id: both.trials[second.trial_id]})
     new = found.trials[first.trial_id]
-    folder = f"{keys.TRIALS}{new}/"
-    metrics = first.metrics_key.rpartition("/")[2]
-    note = stack.bucket.get_json(folder + "kept-from.json")
+    metrics = keys.metrics_key(new, 1)
+    note = stack.bucket.get_json(keys.kept_from_key(new, 1))
     assert note == {"trial_id": first.trial_id, "trainer_version": "1"}
-    assert stack.deployment.store.get(folder + metrics) == stack.deployment.store.get(first.metrics_key)
+    assert stack.deployment.store.get(metrics) == stack.deployment.store.get(first.metrics_key)
     stack.bucket.put(first.metrics_key, b"epoch,val_accuracy\n1,0.9\n", "text/csv")
-    keep(found, changed)
-    assert stack.deployment.store.get(folder + metrics) == b"epoch,val_accuracy\n1,0.5\n", "what is there stays"
+    _keep(found, changed)
+    assert stack.deployment.store.get(metrics) == b"epoch,val_accuracy\n1,0.5\n", "what is there stays"
 
-    third = first_round(MINE, trainer_version="3")[0].trial_id
-    keep(replace(found, version="2", trials={new: third}), replace(stack.deployment, trainer_version="3"))
-    assert stack.bucket.get_json(f"{keys.TRIALS}{third}/kept-from.json") == note, "the one that trained it"
+
+def test_metrics_of_other_epochs_than_the_sweep_s_are_not_kept_and_the_note_names_who_trained_each(
+    stack: Stack, aws: Cloud
+) -> None:
+    longer = SweepSpec.from_json({**MINE.to_json(), "name": "longer", "epochs": 9})
+    halving = SweepSpec.from_json({**longer.to_json(), "halving": {"min_epochs": 1, "factor": 9}})
+    first, _ = stack.planned(**MINE.to_json())
+    stack.planned(**longer.to_json())
+    stack.planned(**{**halving.to_json(), "name": "halving"})
+    stack.succeeded("mine", first, [0.5])
+    second, third = (replace(stack.deployment, trainer_version=version) for version in "23")
+    assert former(longer, aws, second) is None, "it would train this trial also without the change"
+    found = former(MINE, aws, second)
+    assert found is not None
+    _keep(found, second)
+    (kept_one,) = found.trials.values()
+    stack.planned_for("2", {**halving.to_json(), "name": "halving", "accept_trainer": True})
+    stack.bucket.put(keys.metrics_key(kept_one, 9), b"epoch,val_accuracy\n9,0.9\n", "text/csv")
+    both = former(replace(halving, name="halving"), aws, third)
+    assert both is not None
+    _keep(both, third)
+    (new,) = both.trials.values()
+    assert [stack.bucket.get_json(keys.kept_from_key(new, epochs)) for epochs in (1, 9)] == [
+        {"trial_id": first.trial_id, "trainer_version": "1"},
+        {"trial_id": kept_one, "trainer_version": "2"},
+    ]
+
+
+def _keep(found: Former, deployment: Deployment) -> None:
+    with kept(found, Control(deployment), "mine"):
+        pass
 
 
 def test_on_this_machine_the_latest_sweeps_of_the_place_are_looked_at(

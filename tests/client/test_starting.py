@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from filelock import FileLock
 
+from stepsweep.bucket.s3 import Bucket
 from stepsweep.bucket.trial_files import TrialFiles
 from stepsweep.client.cli.main import cli
 from stepsweep.client.clouds import background
@@ -363,6 +364,46 @@ def test_a_sweep_that_the_planner_refuses_keeps_nothing(
     told, before = Told(), changed.store.listed(keys.TRIALS)
     start(grown, aws, told, keep_results=True)
     assert told.events == []
+    assert changed.store.listed(keys.TRIALS) == before
+    stop_and_wait(aws, "mine", Told())
+
+
+@pytest.mark.parametrize("interrupts", ["put_json", "start"])
+def test_a_sweep_that_does_not_start_keeps_nothing(
+    stack: Stack, aws: Cloud, monkeypatch: pytest.MonkeyPatch, interrupts: str
+) -> None:
+    for trial in stack.planned(**MINE.to_json()):
+        stack.succeeded("mine", trial, [0.5])
+    changed = replace(stack.deployment, trainer_version="2")
+    monkeypatch.setattr(Cloud, "on_aws", lambda _self: changed)
+    before = changed.store.listed(keys.TRIALS)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Control if interrupts == "start" else Bucket, interrupts, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            start(MINE, aws, Told(), keep_results=True)
+    assert changed.store.listed(keys.TRIALS) == before
+    start(MINE, aws, Told(), keep_results=True)
+    assert len(changed.store.listed(keys.TRIALS)) == 3 * len(before)
+    stop_and_wait(aws, "mine", Told())
+
+
+def test_a_sweep_whose_budget_or_machines_the_planner_refuses_keeps_nothing(
+    stack: Stack, aws: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = stack.planned(**MINE.to_json())
+    stack.succeeded("mine", first, [0.5])
+    changed = replace(stack.deployment, trainer_version="2")
+    monkeypatch.setattr(Cloud, "on_aws", lambda _self: changed)
+    before = changed.store.listed(keys.TRIALS)
+    dear = replace(MINE, budget_usd=1.0, seconds_per_epoch=36000.0)
+    with pytest.raises(InvalidInput, match="budget_usd: "):
+        start(dear, aws, Told(), keep_results=True)
+    large = SweepSpec.from_json({**MINE.to_json(), "resources": {"vcpus": 192}})
+    start(large, aws, Told(), keep_results=True)
     assert changed.store.listed(keys.TRIALS) == before
     stop_and_wait(aws, "mine", Told())
 

@@ -185,6 +185,11 @@ def ended_key(trial_id: str, epochs: int) -> str:
     return f"{TRIALS}{trial_id}/ended-e{epochs}.json"
 
 
+def kept_from_key(trial_id: str, epochs: int) -> str:
+    """Beside metrics that another version of the trainer wrote, and that count on request: says which."""
+    return f"{TRIALS}{trial_id}/kept-from-e{epochs}.json"
+
+
 def summary_key(trial_id: str, epochs: int) -> str:
     """How a trial was trained, and the test accuracy of its best epoch; optional, for people."""
     return f"{TRIALS}{trial_id}/summary-e{epochs}.json"
