@@ -222,6 +222,24 @@ def test_a_pattern_that_finds_a_part_of_a_number_is_refused(kit: Kit, pattern: s
         assert table == [["loss"], ["1" if "e" in pattern[5:] else "-1e-05"]]
 
 
+@pytest.mark.parametrize(
+    ("line", "file"),
+    [
+        ("Fold {}: accuracy=0.9{}", ""),
+        ("[CV {}/3] accuracy=0.9{}", ""),
+        ('{{"accuracy": 0.9{1}, "fold": {0}}}', "m.jsonl"),
+    ],
+)
+def test_a_fold_is_no_epoch(kit: Kit, line: str, file: str) -> None:
+    _, said = shown(kit, "".join(line.format(fold, fold) + "\n" for fold in (1, 2, 3)), file=file)
+    assert said.splitlines()[-1] == (
+        "stepsweep-trial: accuracy is in a line per fold, and a fold is no epoch. To fix it, print their mean, and "
+        "leave `epochs` out of the spec, or let the sweep train the folds (`folds`)"
+    )
+    table, _ = shown(kit, "".join(line.format(2, epoch) + "\n" for epoch in (1, 2, 3)), file=file)
+    assert [row[0] for row in table] == ["accuracy", "0.91", "0.92", "0.93"], "the epochs of the one that it trains"
+
+
 def test_a_script_that_printed_nothing_has_no_last_lines(kit: Kit) -> None:
     _, said = shown(kit, "")
     assert said.startswith("stepsweep-trial: the script printed nothing\nstepsweep-trial: found no metrics; looked")

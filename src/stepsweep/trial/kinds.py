@@ -19,6 +19,8 @@ _OTHERS = frozenset({
 })  # fmt: skip
 """Words before a name that make another metric of it, also where other lines have it without a word."""
 
+_FOLD = re.compile(r"\b(?:cv|fold|split)[\"']?\s*[#:=]?\s*(\d+)", re.ASCII | re.IGNORECASE)
+
 Value = TypeVar("Value")
 Cells = Mapping[int, Mapping[str, Value]]
 """The values of a name, by epoch and kind of line."""
@@ -32,6 +34,12 @@ def kind_of(text: str, document: Mapping[str, object] | None) -> str:
     return " ".join(re.findall(r"[^\W\d_]+", _NUMBER.sub(" ", text[:1000])))[:200] + "".join(
         _OF + each for each in list(steps)[:4]
     )
+
+
+def fold_in(text: str) -> str:
+    """Returns the number of the fold that a line names; empty if it names none."""
+    found = _FOLD.search(text, 0, 1000)
+    return found[1] if found else ""
 
 
 def words_of(kind: str) -> str:

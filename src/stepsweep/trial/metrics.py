@@ -26,7 +26,7 @@ from stepsweep.trial import below, line
 from stepsweep.trial.bars import Bars
 from stepsweep.trial.columns import EPOCH, NoMetrics, columns
 from stepsweep.trial.epochs import Epochs
-from stepsweep.trial.kinds import apart, chosen, words_of
+from stepsweep.trial.kinds import apart, chosen, fold_in, words_of
 from stepsweep.trial.line import Found
 from stepsweep.trial.mentions import Mentions
 from stepsweep.trial.reader import Reader, Said
@@ -92,9 +92,10 @@ class Collector:
             self._bars.add(said.bar, said.found)
         for one in said.found:
             self._check_name(one)
+        fold = fold_in(said.text) if at is None and said.found else ""
         # A line may have a name several times, as by a pattern of the options; in an epoch the last value counts.
         for one in said.found if at is None else {one.key: one for one in said.found}.values():
-            self._add(one, said.kind, at, is_redraw=said.bar is not None)
+            self._add(one, said, at, fold)
 
     def _have_again(self, said: Said, epoch: int) -> bool:
         """Whether the epoch has a value of a line's metrics from a line of the same kind."""
@@ -112,12 +113,12 @@ class Collector:
         if before != found.raw:
             raise NoMetrics(f"{before!r} and {found.raw!r} would both be the column {found.key}; rename one of them")
 
-    def _add(self, found: Found, kind: str, named_epoch: int | None, *, is_redraw: bool) -> None:
-        name, value = found.key, found.value
+    def _add(self, found: Found, said: Said, named_epoch: int | None, fold: str) -> None:
+        name, value, kind = found.key, found.value, said.kind
         if found.word:
             self._words.setdefault(name, {})[kind] = found.word
         if named_epoch is None:
-            self._uncounted.add(name, value, kind, is_redraw=is_redraw)
+            self._uncounted.add(name, value, kind, fold=fold, is_redraw=said.bar is not None)
             return
         if named_epoch == 0 != self._first and not self.resumed and len(self._named_epochs) == 2:
             # The first line with an epoch only mentioned it.

@@ -25,10 +25,13 @@ class Uncounted:
         self._order: dict[str, list[int]] = {}
         # Whether each is in a redraw of a progress bar.
         self._redraws: dict[str, list[bool]] = {}
+        # The numbers of folds in the lines of a name.
+        self._folds: dict[str, set[str]] = {}
         self._count = 0
 
-    def add(self, name: str, value: float, kind: str, *, is_redraw: bool = False) -> None:
+    def add(self, name: str, value: float, kind: str, *, fold: str = "", is_redraw: bool = False) -> None:
         self._count += 1
+        self._folds.setdefault(name, set()).update([fold] if fold else [])
         self.values.setdefault(name, []).append(value)
         self.kinds.setdefault(name, []).append(kind)
         self._order.setdefault(name, []).append(self._count)
@@ -42,6 +45,7 @@ class Uncounted:
                 found.values[name] = [self.values[name][at] for at in kept]
                 found.kinds[name] = [self.kinds[name][at] for at in kept]
                 found._order[name] = [self._order[name][at] for at in kept]
+                found._folds[name] = self._folds[name]
                 found._redraws[name] = [False] * len(kept)
         return found
 
@@ -57,10 +61,11 @@ class Uncounted:
         """Returns the values by epoch where none was named, and a line for each name that does not count.
 
         Raises:
-            NoMetrics: lines of several kinds have more values than epochs.
+            NoMetrics: lines of several kinds have more values than epochs, or the values are those of folds.
         """
         in_lines = self.of_lines()
         values = self._by_epoch(in_lines, epochs)
+        self._check_folds(values)
         in_lines._check_kinds(values, epochs)
         return {name: column for name, column in values.items() if column}, [
             f"{line.column(name)} does not count: it was printed {len(self.values[name])} times, which "
@@ -99,6 +104,15 @@ class Uncounted:
                 uncounted[name] = [uncounted[name][at] for at in kept]
                 orders[name] = [orders[name][at] for at in kept]
         return uncounted, orders
+
+    def _check_folds(self, values: Mapping[str, Mapping[int, float]]) -> None:
+        """Refuses values of folds, of which one more is no epoch."""
+        for name, column in values.items():
+            if len(column) > 1 and len(self._folds[name]) > 1:
+                raise NoMetrics(
+                    f"{line.column(name)} is in a line per fold, and a fold is no epoch. To fix it, print their mean, "
+                    "and leave `epochs` out of the spec, or let the sweep train the folds (`folds`)"
+                )
 
     def _check_kinds(self, values: Mapping[str, Mapping[int, float]], epochs: int | None) -> None:
         """Refuses more values than epochs if they are of several kinds, such as training and validation.
