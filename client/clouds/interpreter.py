@@ -1,12 +1,16 @@
-"""A hint beside a reason: which interpreter ran a script that lacks a module, and how to name another."""
+"""A hint beside a reason: where a script lacks a module, which interpreter ran it, or that its copy lacks the file."""
 
+import contextlib
 import re
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.trainers import remembered, script_at
+from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.leaderboard import Row
+from stepsweep.spec_files import pattern_of
 from stepsweep.trainer_script import Script
 
 _LACKS = re.compile(r"No module named '(?P<module>[^']+)'")
@@ -29,11 +33,51 @@ def interpreter_hint(cloud: Cloud, sweep: str, reasons: Iterable[str]) -> str:
 def script_hint(script: Script, reasons: Iterable[str]) -> str:
     """Returns the hint for the first of the reasons, or lines of output, of a script on this machine."""
     lacks = next((found for reason in reasons if (found := _LACKS.search(reason))), None)
-    if lacks is None or script.program not in ("python", "python3"):  # it names its own
+    if lacks is None:
+        return ""
+    if places := _in_the_project(script, lacks["module"]):
+        return _not_copied(script, places)
+    if script.program not in ("python", "python3"):  # it names its own
         return ""
     return (
         f"{script.python or sys.executable} ran the script; if {lacks['module']} is installed for another interpreter, "
         "name that one in the field `python` of the spec, such as python: .venv/bin/python"
+    )
+
+
+def _in_the_project(script: Script, module: str) -> list[Path]:
+    """Returns the files or folders of a module, or of the package that it should be in; none of an installed one.
+
+    Python looks beside the script, and where it was started.
+    """
+    names, own = module.split("."), (Path(word).parent for word in script.entrypoint if word.endswith(".py"))
+    homes = dict.fromkeys([Path(), *(home for home in own if not home.is_absolute() and ".." not in home.parts)])
+    with contextlib.suppress(OSError, ValueError):  # as of a name that no file can have
+        for parts in (names, names[:1]):
+            bare = [home.joinpath(*parts) for home in homes]
+            found = [path.with_name(f"{path.name}.py") for path in bare if (script.folder / f"{path}.py").is_file()]
+            if found := [*found, *(path for path in bare if any((script.folder / path).glob("*.py")))]:
+                return found
+    return []
+
+
+def _not_copied(script: Script, places: Iterable[Path]) -> str:
+    """Returns which of these trials do not get; an empty text if they get all."""
+    from stepsweep.trainer_files import ignore_file_of, script_files
+
+    try:
+        copied = script_files(script)
+    except InvalidInput:  # since it ran; the next sweep says so
+        return ""
+    there = {each for file in copied for each in (file, *file.parents)}
+    shared = {Path(name) for name in script.data}
+    lost = next((path for path in places if path not in there and shared.isdisjoint((path, *path.parents))), None)
+    if lost is None:
+        return ""
+    name, ignore_file = lost.as_posix(), ignore_file_of(script)
+    return (
+        f"{name} is in the project, and trials get no copy of it; if {ignore_file} leaves it out, add the line "
+        f"!{pattern_of(name)} at its end"
     )
 
 

@@ -11,6 +11,7 @@ from stepsweep import SweepFailed, Sweeps
 from stepsweep.client.cli.main import cli
 from stepsweep.client.clouds import trainers
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.clouds.interpreter import script_hint
 from stepsweep.client.report.gather import gathered
 from stepsweep.client.report.page import page
 from stepsweep.trainer_script import Script
@@ -58,3 +59,40 @@ def test_python_says_it_where_no_trial_succeeded(directory: Path) -> None:
     with pytest.raises(SweepFailed) as raised:
         _ = sweep.winner
     assert raised.value.reasons[-1] == HINT
+
+
+@pytest.mark.parametrize(
+    ("module", "lost"),
+    [
+        ("helper", "helper.py"),
+        ("scripts.own", "scripts/own"),
+        ("own", "scripts/own"),
+        ("beside", ""),
+        ("scripts.missing", ""),
+        ("shared", ""),
+    ],
+)
+def test_a_module_of_the_project_is_no_matter_of_interpreters(tmp_path: Path, module: str, lost: str) -> None:
+    script, reason = _project(tmp_path), f"ModuleNotFoundError: No module named '{module}'"
+    copy = f"{lost} is in the project, and trials get no copy of it; "
+    line = f"if .gitignore leaves it out, add the line !/{lost} at its end"
+    assert script_hint(script, [reason]) == (copy + line if lost else "")
+    with (tmp_path / ".gitignore").open("a") as file:
+        file.write(f"!/{lost}\n")
+    assert script_hint(script, [reason]) == ""
+
+
+@pytest.mark.parametrize("module", ["empty", "sklearn.svm", "a" * 280, "a\0"])
+def test_another_one_is(tmp_path: Path, module: str) -> None:
+    hint = script_hint(_project(tmp_path), [f"ModuleNotFoundError: No module named '{module}'"])
+    assert hint.startswith(f"{sys.executable} ran the script; if {module} is installed for another interpreter, ")
+
+
+def _project(folder: Path) -> Script:
+    for name in ("helper.py", "scripts/train.py", "scripts/beside.py", "scripts/own/__init__.py", "shared/a.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    (folder / "empty").mkdir()
+    (folder / ".gitignore").write_text("own/\nhelper.py\n")
+    words = ("stepsweep-trial", "--", "python", "scripts/train.py", "{args}")
+    return Script(folder=folder, entrypoint=words, data=("shared",))
