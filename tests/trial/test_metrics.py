@@ -753,11 +753,17 @@ LOSSES = ("train_loss=1.0 val_loss=0.6", "train_loss=0.9 val_loss=0.3", "train_l
         (LOSSES[0], "Saved checkpoint for epoch 1", LOSSES[1], "Saved checkpoint for epoch 2", LOSSES[2]),
         (*LOSSES, "Evaluating checkpoint of epoch 2", "Test loss: 0.31"),
         (*LOSSES, "Testing with the weights of epoch 1: test_acc=0.9"),
-        (*LOSSES, "Done after epoch 3 of 3"),
+        (*LOSSES, "Testing with the weights of epoch 3: val_loss=0.9"),
+        (LOSSES[0], "Saved checkpoint for epoch 1", *LOSSES[1:]),
+        (LOSSES[0], "Saved checkpoint for epoch 1", *LOSSES[1:], "Saved checkpoint for epoch 3"),
+        ("Warm-up for epoch 1", *LOSSES),
+        ("=> loaded checkpoint 'x.pt' (epoch 0)", *LOSSES),
+        ("config: epoch=3 lr=0.1", *LOSSES),
+        ("lr drops at epoch 1", "lr drops at epoch 2", "lr drops at epoch 3", *LOSSES),
     ],
 )
 def test_an_epoch_that_a_line_only_mentions_ends_no_count_of_the_others_in_silence(lines: tuple[str, ...]) -> None:
-    with pytest.raises(NoMetrics, match="names an epoch, and the lines with the metrics name none"):
+    with pytest.raises(NoMetrics, match=r"names an epoch, and lines with \w+ name none"):
         collected("\n".join(lines), epochs=3)
     as_told = Collector(epoch=re.compile(r"epoch (\d+) begins"))
     for line in lines:
@@ -766,11 +772,26 @@ def test_an_epoch_that_a_line_only_mentions_ends_no_count_of_the_others_in_silen
     assert [row["val_loss"] for row in rows] == [0.6, 0.3, 0.5]
 
 
+def test_an_epoch_that_is_mentioned_too_early_is_no_epoch_of_the_metrics_below() -> None:
+    lines = ["Epoch 1", "lr drops at epoch 3", LOSSES[0], "Epoch 2", LOSSES[1], "Epoch 3", LOSSES[2]]
+    with pytest.raises(NoMetrics, match=r"^'Epoch 1' names an epoch, and lines with train_loss name none"):
+        collected("\n".join(lines), epochs=3)
+
+
+def test_a_pattern_says_which_lines_name_an_epoch_however_many_lines_are_below() -> None:
+    metrics = Collector(epoch=re.compile(r"Epoch (\d+)"))
+    for line in ("Epoch 1", *LOSSES):
+        metrics.feed(line)
+    assert metrics.rows(3)[0] == [{"epoch": 1, "train_loss": 0.8, "val_loss": 0.5}]
+
+
 @pytest.mark.parametrize(
     "lines",
     [
         (*LOSSES, "*** Best metric: 0.3 (epoch 2)"),
         ("Training from epoch 1 to epoch 3", *LOSSES),
+        (*LOSSES, "Done after epoch 3 of 3"),
+        (*LOSSES, "Early stopping, epoch 2 counted from 0"),
         ("val_loss=9.0", *(f"Epoch {at}\n{each}" for at, each in enumerate(LOSSES, start=1))),
         tuple(f"{each}\nEpoch {at} ends" for at, each in enumerate(LOSSES, start=1)),
     ],
@@ -822,5 +843,8 @@ def test_a_late_first_epoch_counts_where_its_line_says_that_it_is_the_best() -> 
 def test_lines_of_batches_need_no_epoch_where_only_some_epochs_are_validated() -> None:
     batches = ["loss=0.9", "loss=0.8"]
     output = [*batches, "Epoch 2: val_loss=0.6", *batches, "Epoch 4: val_loss=0.3"]
-    columns, _ = collected("\n".join(output), epochs=4)
-    assert columns["val_loss"] == [None, 0.6, None, 0.3]
+    columns, (notice,) = collected("\n".join(output), epochs=4)
+    assert columns == {"val_loss": [None, 0.6, None, 0.3]}
+    assert notice.startswith(
+        "loss does not count: 'Epoch 2: val_loss=0.6' names an epoch, and lines with loss name none"
+    )

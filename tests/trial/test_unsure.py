@@ -96,6 +96,17 @@ def test_a_line_of_several_epochs_that_is_unsure_is_refused(kit: Kit, line: str)
     )
 
 
+def test_an_epoch_that_may_only_be_mentioned_is_refused(kit: Kit) -> None:
+    (kit.folder / "printed").write_text("Warm-up ends at epoch 1\nval_loss=0.5\nval_loss=0.3\nval_loss=0.4\n")
+    command = ("--", "sh", "-c", "cat printed", "{args}", "--epochs", "3")
+    ended = kit(*command)
+    assert ended.returncode == 1
+    assert (
+        "stepsweep-trial: 'Warm-up ends at epoch 1' names an epoch, and lines with val_loss name none." in ended.stderr
+    )
+    assert "0.3" in kit("--epoch", "epoch ([0-9]+) begins", *command).stdout.splitlines()[-2]
+
+
 @pytest.mark.parametrize("cell", ["null", '"0.25"', '"none"'])
 def test_a_number_of_json_may_be_missing_or_a_text(kit: Kit, cell: str) -> None:
     (_, *values), _ = shown(kit, f'{{"epoch": 1, "loss": {cell}, "by": "me"}}\n{{"epoch": 2, "loss": 0.5}}\n')

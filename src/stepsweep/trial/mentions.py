@@ -1,63 +1,102 @@
-"""Epochs that lines only mention, such as `Unfreezing at epoch 2`, in an output whose metrics have none.
+"""Metrics whose own lines name no epoch: whether the lines between them name it, or only mention one.
 
-Taken for the epoch of the metrics below, one would end the count of all others without a word.
+`Unfreezing at epoch 2` begins none. Taken for the epoch of the metrics below, it would hide all others without a word.
+A training names its epochs one after the other, each above its metrics or each below them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 
-from stepsweep.trial.columns import NoMetrics
+from stepsweep.trial import line
+from stepsweep.trial.kinds import Cells
 from stepsweep.trial.reader import Said
-from stepsweep.trial.uncounted import Uncounted
 
 
 class Mentions:
-    """What tells epochs that are mentioned from those that are named."""
+    """Counts the lines that name no epoch, between those that do."""
 
     def __init__(self) -> None:
         self._first = ""
-        self._are_again = False
-        self._have_values = False
+        # By name: how many lines are below each epoch, and below none; and of which kinds they are.
+        self._counts: dict[str, Counter[int | None]] = {}
+        self._kinds: dict[str, set[str]] = {}
+        self._are_out_of_turn: set[str] = set()
+        self._have_own = False
 
-    def add(self, said: Said, *, is_again: bool) -> None:
+    def add(self, said: Said, above: int | None, named: Collection[int]) -> None:
         """Looks at a line.
 
         Args:
-            is_again: whether the line names no epoch, and the latest epoch has its metrics from such a line already.
+            above: the epoch that was named last before it.
+            named: all epochs before it.
         """
-        if said.epoch is not None:
-            self._first = self._first or said.text
-            self._have_values |= bool(said.found)
-        self._are_again |= is_again
+        if said.epoch is None:
+            for name in dict.fromkeys(one.key for one in said.found):
+                counts = self._counts.setdefault(name, Counter())
+                # How often a bar is redrawn is a matter of time.
+                counts[above] += said.bar is None or not counts[above]
+                self._kinds.setdefault(name, set()).add(said.kind)
+            return
+        self._first = self._first or said.text
+        self._have_own |= bool(said.found)
+        if above is not None and said.epoch < above and said.epoch not in named:
+            self._are_out_of_turn |= {name for name, counts in self._counts.items() if counts[above]}
 
-    def check(self, named: Sequence[int], uncounted: Uncounted, epochs: int | None, *, may_be_behind: bool) -> None:
-        """Refuses epochs that are probably mentioned only: a training names its first one, and goes on from there.
+    def unsure(self, named: Sequence[int], epochs: int) -> list[str]:
+        """Returns the names whose lines may be below an epoch that is not theirs.
 
         Args:
             named: the epochs, in the order of the output.
-            uncounted: the values before the first of them.
-            epochs: how many were asked for; None by hand.
-            may_be_behind: whether the first of these values may be those of the first epoch.
-
-        Raises:
-            NoMetrics: it is unsure of which epochs the metrics are.
+            epochs: how many were asked for.
         """
-        if not named or epochs is None:
-            return
-        is_in_order, is_alone = list(named) == sorted(named), len(named) == 1
-        if self._have_values and is_in_order and (not is_alone or named[0] == epochs):
-            return  # As where each fifth epoch is validated, and no line of a batch has one.
-        begins_late, is_too_few = named[0] > 1, is_alone and named[0] < epochs
-        # As where a checkpoint is saved after all epochs but the last, and that is said.
-        is_shifted = may_be_behind and not self._have_values and len(named) + 1 == epochs
-        if (
-            (uncounted.have_again() and (begins_late or is_too_few))
-            or (self._are_again and begins_late and (is_too_few or not is_in_order))
-            or is_shifted
-        ):
-            raise NoMetrics(
-                f"{self._first.strip()[:120]!r} names an epoch, and the lines with the metrics name none. To fix it, "
-                "print the epoch beside the metrics, or say which lines name one, as in metrics: "
-                "{epoch: 'epoch (\\d+) begins'}; if no line matches, each line with metrics is an epoch"
-            )
+        if not named or self._is_end(named):
+            return []
+        return [
+            name
+            for name, counts in self._counts.items()
+            if name in self._are_out_of_turn or _are_uneven(counts, named, epochs)
+        ]
+
+    def _is_end(self, named: Sequence[int]) -> bool:
+        """Whether there is one epoch, below all metrics, with their count: `Early stopping at epoch 7`."""
+        is_below_all = not self._have_own and all(counts.keys() == {None} for counts in self._counts.values())
+        return (
+            len(named) == 1
+            and is_below_all
+            and any(counts[None] in {named[0], named[0] + 1} for counts in self._counts.values())
+        )
+
+    def without(self, name: str, cells: Cells[float]) -> Cells[float]:
+        """Returns the values of a name from lines that name their epoch."""
+        kinds = self._kinds.get(name, set())
+        kept = {epoch: {kind: cell[kind] for kind in cell if kind not in kinds} for epoch, cell in cells.items()}
+        return {epoch: cell for epoch, cell in kept.items() if cell}
+
+    def why(self, name: str) -> str:
+        """Says why the epochs of a name are unsure, and what to write instead."""
+        return (
+            f"{self._first.strip()[:120]!r} names an epoch, and lines with {line.column(name)} name none. To fix it, "
+            "print the epoch beside the metrics, or say which lines name one, as in metrics: "
+            "{epoch: 'epoch (\\d+) begins'}; if no line matches, each line with metrics is an epoch"
+        )
+
+
+def _are_uneven(counts: Counter[int | None], named: Sequence[int], epochs: int) -> bool:
+    """Whether lines are among the epochs as those of a training are not that names each."""
+    lines, before = sum(counts.values()), counts[None]
+    below = [counts[epoch] for epoch in named]
+    second, most = sorted([0, *below])[-2:]
+    if lines < 2:
+        return False
+    if len(named) >= epochs:
+        return len(named) > 1 and (most == lines or (before > 0 and not all(below[:-1])))
+    is_in_turn = sorted(named) == [*range(min(named), min(named) + len(named))] and min(named) <= 1
+    # Of epochs in turn from the first one, below the metrics, the last is missing.
+    is_below = not is_in_turn and not below[-1] and all(below[:-1])
+    return (
+        (before > 0 and not is_below)
+        or (not is_in_turn and max(before, most) > 1)
+        or most > (second if lines == epochs else max(2 * second, most * (second > 2)))
+    )

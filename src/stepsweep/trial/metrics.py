@@ -26,7 +26,7 @@ from stepsweep.trial import below, line
 from stepsweep.trial.bars import Bars
 from stepsweep.trial.columns import EPOCH, NoMetrics, columns
 from stepsweep.trial.epochs import Epochs
-from stepsweep.trial.kinds import apart, chosen, fold_in, words_of
+from stepsweep.trial.kinds import Cells, apart, chosen, fold_in, words_of
 from stepsweep.trial.line import Found
 from stepsweep.trial.mentions import Mentions
 from stepsweep.trial.reader import Reader, Said
@@ -49,6 +49,7 @@ class Collector:
     ) -> None:
         self._named = dict(named or {})
         self._reader = Reader(self._named, epoch)
+        self._has_pattern = epoch is not None
         self._epoch: int | None = None
         self._first: int | None = None
         self._epochs = Epochs()
@@ -83,7 +84,8 @@ class Collector:
         is_unnamed = self._first is None and epoch is not None and epoch > 1 and self._uncounted.have_again()
         if is_unnamed and line.is_of_the_best(said.text):
             return  # The best of epochs that were not named is one of the values above.
-        self._mentions.add(said, is_again=epoch is None and at is not None and self._have_again(said, at))
+        if not is_past:
+            self._mentions.add(said, self._epoch, self._named_epochs)
         if epoch is not None and not is_past:
             self._see_epoch(epoch)
         if at is not None and said.found and not is_past:
@@ -96,11 +98,6 @@ class Collector:
         # A line may have a name several times, as by a pattern of the options; in an epoch the last value counts.
         for one in said.found if at is None else {one.key: one for one in said.found}.values():
             self._add(one, said, at, fold)
-
-    def _have_again(self, said: Said, epoch: int) -> bool:
-        """Whether the epoch has a value of a line's metrics from a line of the same kind."""
-        at = epoch + (self._first == 0)
-        return any(said.kind in self._epochs.columns.get(one.key, {}).get(at, ()) for one in said.found)
 
     def _see_epoch(self, epoch: int) -> None:
         if self._first is None:
@@ -175,12 +172,20 @@ class Collector:
         self._lost, self._lost_kinds = state["uncounted"], state.get("kinds", {})
         self._words = {name: dict(words) for name, words in state.get("words", {}).items()}
 
-    def _by_epoch(self, unsure: Collection[str], *, is_over: bool) -> tuple[dict[str, dict[int, float]], list[str]]:
-        """Returns the values by named epoch, and a line for each that does not count since only some epochs have it."""
+    def _by_epoch(
+        self, unsure: Collection[str], mentioned: Collection[str], *, is_over: bool
+    ) -> tuple[dict[str, dict[int, float]], list[str]]:
+        """Returns the values by named epoch, and a line for each that does not count since only some epochs have it.
+
+        Args:
+            unsure: names that do not count.
+            mentioned: names that count only where their own line names an epoch.
+        """
         values: dict[str, dict[int, float]] = {}
         notices = []
-        for key, column in self._epochs.columns.items():
-            if key in unsure:
+        for key, cells_so_far in self._epochs.columns.items():
+            column = self._own(key) if key in mentioned else cells_so_far
+            if key in unsure or not column:
                 continue
             firsts = self._uncounted.last_of(key)
             cells = below.shifted(column, self._named_by_now(), firsts) if is_over else column
@@ -212,6 +217,21 @@ class Collector:
                 found.append(name)
         return found
 
+    def _mentioned(self, epochs: int | None) -> list[str]:
+        """Returns the names whose lines name no epoch, and may be below one that other lines only mention."""
+        if self.resumed or self._has_pattern or epochs is None:
+            return []
+        named = [*self._named_epochs]
+        return [
+            name
+            for name in self._mentions.unsure(named, epochs)
+            if len(named) < epochs or self._own(name).keys() != self._epochs.columns.get(name, {}).keys()
+        ]
+
+    def _own(self, name: str) -> Cells[float]:
+        """Returns the values of a name whose own lines name the epoch."""
+        return self._mentions.without(name, self._epochs.columns.get(name, {}))
+
     def _check_order(self, values: Mapping[str, Mapping[int, float]]) -> None:
         """Refuses an epoch that was printed again after later ones, and one before the first."""
         self._epochs.check_order()
@@ -233,16 +253,21 @@ class Collector:
         """
         unsure = self._unsure(epochs) if is_over else sorted(self._maybe_behind())
         is_all = self._epochs.columns.keys() <= set(unsure)
-        values, notices = self._by_epoch(() if is_all else unsure, is_over=is_over)
+        mentioned = [name for name in self._mentioned(epochs) if name not in unsure] if is_over else []
+        values, notices = self._by_epoch(() if is_all else unsure, mentioned, is_over=is_over)
         if is_over:
             self._epochs.check_numbers(self._named_by_now(), epochs)
             if unsure and is_all:
                 raise NoMetrics(f"{line.column(unsure[0])} {below.unsure(line.column(unsure[0]))}")
             notices += [f"{name} does not count: it {below.unsure(name)}" for name in map(line.column, unsure)]
+        if mentioned and max(map(len, values.values()), default=0) < 2:
+            raise NoMetrics(self._mentions.why(mentioned[0]))
+        notices += [
+            f"{line.column(name)} does not count: {self._mentions.why(name)}"
+            for name in mentioned
+            if not self._own(name)
+        ]
         self._check_order(values)
-        if is_over and not self.resumed:
-            behind = bool(self._maybe_behind())
-            self._mentions.check(list(self._named_epochs), self._uncounted, epochs, may_be_behind=behind)
         if not values:
             self._uncounted.check_replayed(self._lost)
             values, others = self._bars.by_epoch(self._uncounted, epochs)
