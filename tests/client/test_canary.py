@@ -36,7 +36,7 @@ def test_three_failures_alike_apart_from_paths_numbers_and_ids() -> None:
 
 
 def test_metrics_that_break_the_contract_alike_are_a_failure() -> None:
-    reason = "no column `val_acc`, which an objective names; it has epoch, accuracy"
+    reason = "the objective `val_acc` is not among the metrics: accuracy"
     assert why(*(ended(number, Status.INVALID, reason) for number in range(3))) == reason
 
 

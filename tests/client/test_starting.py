@@ -463,7 +463,10 @@ def test_a_trial_that_ends_while_its_sweep_is_given_up_was_trained(
 
 
 WRONG = {"objective": {"metric": "val_acc"}}
-NO_COLUMN = "no column `val_acc`, which an objective names; it has epoch, val_accuracy"
+NO_COLUMN = (
+    "the objective `val_acc` is not among the metrics: val_accuracy; name one of them, or say with `metrics` where it "
+    "is printed"
+)
 TPE = {"parameters": {"lr": {"low": 1e-3, "high": 1}}, "search": {"method": "tpe", "trials": 14, "batch": 2}}
 
 

@@ -85,9 +85,12 @@ def test_an_objective_without_a_value_is_named() -> None:
     assert fault("", "0.5", at={"epoch": 1}) == "val_loss was not measured up to epoch 1"
     with pytest.raises(InvalidMetrics) as caught:
         Objective(metric="val_accuracy").value_of(Metrics(columns=COLUMNS))
-    assert str(caught.value) == "no column `val_accuracy`, which an objective names; it has epoch, val_loss"
+    assert (
+        str(caught.value) == "the objective `val_accuracy` is not among the metrics: val_loss; name one of them, "
+        "or say with `metrics` where it is printed"
+    )
     many = {"epoch": [1.0], **{f"metric_{number}": [0.5] for number in range(99)}}
-    with pytest.raises(InvalidMetrics, match=r"; it has epoch, metric_0, .{,180}, …$"):
+    with pytest.raises(InvalidMetrics, match=r" the metrics: metric_0, .{,150}, …; name one of"):
         Objective(metric="val_accuracy").value_of(Metrics(columns=many))
 
 

@@ -112,7 +112,12 @@ def test_all_objectives_are_read_at_one_epoch(rows: str, at: Any, found: Any) ->
     [
         ("epoch,accuracy,ms\n1,0.9,5\n2,0.8,inf\n", "last", "ms is inf at epoch 2: the trial diverged"),
         ("epoch,accuracy,ms\n1,nan,5\n", "last", "accuracy is nan at epoch 1: the trial diverged"),
-        ("epoch,accuracy\n1,0.9\n", "last", "no column `ms`, which an objective names; it has epoch, accuracy"),
+        (
+            "epoch,accuracy\n1,0.9\n",
+            "last",
+            "the objective `ms` is not among the metrics: accuracy; name one of them, "
+            "or say with `metrics` where it is printed",
+        ),
         ("epoch,accuracy,ms\n1,0.9,\n", "last", "ms, the objective, was not measured in any epoch"),
         ("epoch,accuracy,ms\n1,0.9,\n2,,5\n", "last", "there is no epoch in which all objectives (accuracy, ms) were"),
         ("epoch,accuracy,ms\n1,,5\n2,0.9,5\n", {"epoch": 1}, "there is no epoch up to epoch 1 in which all objectives"),

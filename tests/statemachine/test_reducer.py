@@ -205,7 +205,11 @@ class TestOutcomes:
         [
             (b"", "the file is empty"),
             (b"not,a\nmetrics file", 'the first column must be `epoch`, got "not,a"'),
-            (b"epoch,loss\n1,0.5\n", "no column `val_accuracy`, which an objective names; it has epoch, loss"),
+            (
+                b"epoch,loss\n1,0.5\n",
+                "the objective `val_accuracy` is not among the metrics: loss; name one of them, "
+                "or say with `metrics` where it is printed",
+            ),
             (b"epoch,val_accuracy\n1,1_0\n", 'line 2: val_accuracy is "1_0", which is not a number'),
             (b"x" * (MAX_BYTES + 100), f"the file has {MAX_BYTES + 1} bytes, more than {MAX_BYTES}"),
         ],

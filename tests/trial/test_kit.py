@@ -206,7 +206,22 @@ def test_a_pattern_finds_the_epoch_and_the_metric_in_lines_of_any_form(kit: Kit)
     ("own", "line", "why"),
     [
         (["--epoch", "pass (.)"], "pass x", "--epoch: its group matched 'x', not a whole number"),
-        (["--metric", "loss=loss (.*)"], "loss low", "--metric loss: its group matched 'low', not a number"),
+        (
+            ["--metric", "loss=loss (.*)"], "loss low",
+            r"--metric loss: its group matched 'low', not a number; write ([-+.\w]+) for it",
+        ),
+        (
+            ["--metric", "loss=loss (.*)"], "loss 2.1,",
+            r"--metric loss: its group matched '2.1,', not a number; write ([-+.\w]+) for it",
+        ),
+        (
+            ["--metric", "loss=loss (.*)"], "loss 1,234.5",
+            "--metric loss: its group matched '1,234.5', not a number; print it without commas",
+        ),
+        (
+            ["--metric", "loss=loss ([0-9]*)"], "loss 1,234.5",
+            "--metric loss: its group matched '1' of 1,234.5; print it without commas",
+        ),
         (["--metric=loss=loss (.)", "--metric=acc=a(.)"], "loss 1", "--metric acc: no line matched its pattern `a(.)`"),
     ],
 )  # fmt: skip

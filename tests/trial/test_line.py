@@ -1,8 +1,11 @@
 """What a line of words says of its numbers: each is of one name, or none is."""
 
+import re
+
 import pytest
 
 from stepsweep.trial.columns import NoMetrics
+from stepsweep.trial.metrics import Collector
 from tests.trial.test_metrics import collected
 
 Columns = dict[str, list[float | None]]
@@ -79,3 +82,36 @@ def test_a_thing_that_two_metrics_are_of_is_no_metric() -> None:
     columns, notices = collected("epoch 1 loss over folds: 2.1, acc over folds: 0.5", 1)
     assert columns == {}
     assert notices[0].startswith("over_folds does not count: '2.1 and 0.5' is not one plain number")
+
+
+@pytest.mark.parametrize("line", ["accuracy = {}, loss = {}", "loss = {1}, accuracy = {0}"])
+def test_values_of_one_line_are_of_one_epoch(line: str) -> None:
+    """As TensorFlow's estimators print an evaluation: the loss beside the accuracy was that of a batch above."""
+    batches = "loss = 2.9, step = 1\nloss = 2.8, step = 101 (0.3 sec)\n"
+    lines = [f"{batches}Saving dict: {line.format(*values)}\n" for values in ((0.5, 2.2), (0.6, 2.1))]
+    columns, _ = collected("".join(lines), 2)
+    assert columns == {"loss": [2.2, 2.1], "accuracy": [0.5, 0.6]}
+
+
+def test_values_without_an_epoch_that_do_not_count_are_named() -> None:
+    columns, notices = collected(
+        "loss = 2.9, step = 1\nloss = 2.8, step = 2\nSaving dict: accuracy = 0.5, loss = 2.2", 2
+    )
+    assert columns == {"loss": [2.9, 2.8], "accuracy": [0.5, None]}
+    assert notices == [
+        "loss counts in the lines 'loss step', which are as many as the epochs, and not in 'Saving dict accuracy loss'"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ridge: rmse={}\nlasso: rmse={}", "a val_f1: {}, b\nc 3: val_f1={}, b", "ridge loss {}\nlasso (2) loss {}"],
+)
+def test_a_pattern_that_is_proposed_finds_the_number(text: str) -> None:
+    text = text.format("-0.5", "-1e-05")
+    with pytest.raises(NoMetrics) as raised:
+        collected(text, 1)
+    name, pattern = re.findall(r"metrics: {(\w+): '(.*)'}", str(raised.value))[0]
+    as_told = Collector({name: re.compile(pattern)})
+    as_told.feed(text.splitlines()[1])
+    assert as_told.rows(1) == ([{"epoch": 1, name: -1e-05}], [])

@@ -496,7 +496,7 @@ def test_a_name_in_lines_of_several_kinds_and_more_often_than_there_are_epochs_i
         collected("fit loss: 1\ncheck loss: 2\nfit loss: 3\ncheck loss: 4\nend loss: 5", 2)
     assert str(raised.value) == (
         "loss was printed 5 times for 2 epochs, in lines of several kinds, such as 'fit loss' and 'check loss', and no "
-        "line names its epoch. To fix it, say which line counts, as in metrics: {loss: 'end loss: (\\S+)'}"
+        "line names its epoch. To fix it, say which line counts, as in metrics: {loss: 'end.*?loss\\W*?([-+.\\w]+)'}"
     )
 
 

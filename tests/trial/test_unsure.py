@@ -228,7 +228,9 @@ def test_a_number_that_is_too_small_is_not_taken_for_0(kit: Kit, output: str, fi
 def test_a_pattern_that_finds_a_part_of_a_number_is_refused(kit: Kit, pattern: str, whole: str) -> None:
     table, said = shown(kit, "loss -1e-05\n", "--metric", pattern)
     if whole:
-        assert said.endswith(f"stepsweep-trial: --metric loss: its group matched '1' of {whole}; write (\\S+) for it\n")
+        assert said.endswith(
+            f"stepsweep-trial: --metric loss: its group matched '1' of {whole}; write ([-+.\\w]+) for it\n"
+        )
     else:
         assert table == [["loss"], ["1" if "e" in pattern[5:] else "-1e-05"]]
 

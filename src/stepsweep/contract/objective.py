@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from stepsweep.contract.errors import Diverged, InvalidMetrics
-from stepsweep.contract.metrics import Metrics
+from stepsweep.contract.metrics import EPOCH, Metrics
 from stepsweep.contract.significance import mean_of
 
 
@@ -118,8 +118,12 @@ class Objective:
 
     def _measured(self, metrics: Metrics) -> Sequence[tuple[int, float]]:
         if self.metric not in metrics.columns:
-            there = textwrap.shorten(", ".join(metrics.columns), 200, placeholder=" …")
-            raise InvalidMetrics(f"no column `{self.metric}`, which an objective names; it has {there}")
+            names = ", ".join(name for name in metrics.columns if name != EPOCH)
+            there = textwrap.shorten(names, 160, placeholder=" …")
+            raise InvalidMetrics(
+                f"the objective `{self.metric}` is not among the metrics: {there}; name one of them, or say with "
+                "`metrics` where it is printed"
+            )
         measured = metrics.measured(self.metric)
         if not measured:
             raise InvalidMetrics(f"{self.metric}, the objective, was not measured in any epoch")

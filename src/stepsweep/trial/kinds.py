@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
-from stepsweep.trial import line
-from stepsweep.trial.numbers import NOT_FINITE
+from stepsweep.trial import line, numbers
 
 _OF = " /"
 """Before the numbers of steps, such as 1875 of `7/1875`, which tell the bars of a training and of a test apart."""
-_NUMBER = re.compile(rf"[+-]?(?:\d[\d,]*\.?\d*(?:[eE][+-]?\d+)?|\.\d+|{NOT_FINITE})(?![\w.])", re.IGNORECASE)
+_NUMBER = re.compile(rf"[+-]?(?:\d[\d,]*\.?\d*(?:[eE][+-]?\d+)?|\.\d+|{numbers.NOT_FINITE})(?![\w.])", re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d_]+")
 _STEPS = re.compile(r"(?<![\d./])\d+/(\d+)(?![\d./])", re.ASCII)
 _OTHERS = frozenset({
     "baseline", "goal", "highest", "initial", "lowest", "max", "maximum", "min", "minimum", "old", "prev", "previous",
@@ -31,7 +31,7 @@ def kind_of(text: str, document: Mapping[str, object] | None) -> str:
     if document is not None:
         return " ".join(sorted(document))[:200]
     steps = dict.fromkeys(_STEPS.findall(text[:1000]))
-    return " ".join(re.findall(r"[^\W\d_]+", _NUMBER.sub(" ", text[:1000])))[:200] + "".join(
+    return " ".join(_WORD.findall(_NUMBER.sub(" ", text[:1000])))[:200] + "".join(
         _OF + each for each in list(steps)[:4]
     )
 
@@ -47,12 +47,19 @@ def words_of(kind: str) -> str:
     return kind.partition(_OF)[0]
 
 
+def pattern_of(kind: str, name: str) -> str:
+    """Returns a pattern of the options for the number behind a name in lines of a kind."""
+    words, own = words_of(kind).split(), _WORD.findall(name)
+    at = next((at for at in range(len(words)) if words[at : at + len(own)] == own), 0)
+    return ".*?".join([*words[:at], re.sub(r"[^A-Za-z0-9]", ".", name)]) + rf"\W*?{numbers.GROUP}"
+
+
 def chosen(cells: Cells[Value], name: str) -> dict[int, str]:
     """Returns of which kind of line the value of each epoch is: the last one of those that all epochs have.
 
     Where the words behind a value differ, such as `new best`, those before it say of which kind it is.
     """
-    before = re.compile(r"\b" + r"\s+".join(re.findall(r"[^\W\d_]+", name)) + r"\b")
+    before = re.compile(r"\b" + r"\s+".join(_WORD.findall(name)) + r"\b")
 
     def up_to_name(kind: str) -> str:
         match = before.search(words_of(kind))

@@ -95,6 +95,7 @@ class Collector:
         for one in said.found:
             self._check_name(one)
         fold = fold_in(said.text) if at is None and said.found else ""
+        self._uncounted.begin_line()
         # A line may have a name several times, as by a pattern of the options; in an epoch the last value counts.
         for one in said.found if at is None else {one.key: one for one in said.found}.values():
             self._add(one, said, at, fold)

@@ -14,11 +14,14 @@ IN_WORDS = (
     r"(?![\w#]|\.[\w.#])(?!(?u:\w))"  # no unit sticks to it, of any alphabet
 )
 """A number in a line of words."""
+GROUP = r"([-+.\w]+)"
+"""A group for a number in a pattern of the options, without what may stick to it."""
 MAY_BE_ONE = re.compile(r"\d|nan|inf|∞", re.IGNORECASE)
 """What every text with a number in it has."""
 _FOREIGN = re.compile(r"([+-]?)(?:(∞|1\.#inf\d*)|1\.#[a-z]+\d*)", re.ASCII | re.IGNORECASE)
 _TOO_SMALL = re.compile(r"[^1-9eE]*[1-9]")
 _LONGEST = 40
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?", re.ASCII)
 _BEFORE = re.compile(r"(?<![\w.-])-$|(?<!\w)-?\d*\.?\d+\.?$", re.ASCII)
 _BEHIND = re.compile(r"\.?\d[\d.]*(?:[eE][+-]?\d+)?|[eE][+-]?\d+", re.ASCII)
 """What of a number stands before and behind a part of it."""
@@ -65,5 +68,7 @@ def are_same(one: float, other: float) -> bool:
 
 def around(text: str, start: int, end: int) -> str:
     """Returns the number that a part of a text belongs to, such as `-1e-05` of its `1`; the part itself if to none."""
+    if thousands := _THOUSANDS.match(text, start):
+        return thousands[0]
     before, behind = _BEFORE.search(text[max(0, start - _LONGEST) : start]), _BEHIND.match(text, end)
     return (before[0] if before else "") + text[start:end] + (behind[0] if behind else "")

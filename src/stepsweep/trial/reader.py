@@ -146,12 +146,18 @@ def _matched(name: str, match: re.Match[str]) -> Found:
     try:
         value = numbers.read(number)
     except (TypeError, ValueError):
-        raise NoMetrics(f"--metric {name}: its group matched {number!r}, not a number") from None
+        raise NoMetrics(
+            f"--metric {name}: its group matched {number!r}, not a number; {_remedy(str(number))}"
+        ) from None
     whole = numbers.around(match.string, *match.span(group))
     # A pattern that goes on behind its group is meant to find a part.
     if whole != number and match.end() == match.end(group):
-        raise NoMetrics(f"--metric {name}: its group matched {number!r} of {whole}; write (\\S+) for it")
+        raise NoMetrics(f"--metric {name}: its group matched {number!r} of {whole}; {_remedy(whole)}")
     return Found(name, name, value)
+
+
+def _remedy(text: str) -> str:
+    return "print it without commas" if re.search(r"\d,\d", text) else f"write {numbers.GROUP} for it"
 
 
 def _epoch_of(document: Mapping[str, object]) -> int | None:

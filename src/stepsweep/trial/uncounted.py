@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from stepsweep.trial import line
 from stepsweep.trial.columns import NoMetrics
-from stepsweep.trial.kinds import words_of
+from stepsweep.trial.kinds import pattern_of, words_of
 from stepsweep.trial.numbers import are_same
 
 
@@ -27,14 +27,17 @@ class Uncounted:
         self._redraws: dict[str, list[bool]] = {}
         # The numbers of folds in the lines of a name.
         self._folds: dict[str, set[str]] = {}
-        self._count = 0
+        self._lines = 0
+
+    def begin_line(self) -> None:
+        """What is added from now on is of another line."""
+        self._lines += 1
 
     def add(self, name: str, value: float, kind: str, *, fold: str = "", is_redraw: bool = False) -> None:
-        self._count += 1
         self._folds.setdefault(name, set()).update([fold] if fold else [])
         self.values.setdefault(name, []).append(value)
         self.kinds.setdefault(name, []).append(kind)
-        self._order.setdefault(name, []).append(self._count)
+        self._order.setdefault(name, []).append(self._lines)
         self._redraws.setdefault(name, []).append(is_redraw)
 
     def of_lines(self) -> Uncounted:
@@ -64,20 +67,20 @@ class Uncounted:
             NoMetrics: lines of several kinds have more values than epochs, or the values are those of folds.
         """
         in_lines = self.of_lines()
-        values = self._by_epoch(in_lines, epochs)
+        values, notices = self._by_epoch(in_lines, epochs)
         self._check_folds(values)
         in_lines._check_kinds(values, epochs)
-        return {name: column for name, column in values.items() if column}, [
+        return {name: column for name, column in values.items() if column}, notices + [
             f"{line.column(name)} does not count: it was printed {len(self.values[name])} times, which "
             "is no number of epochs; let its lines name the epoch"
             for name, column in values.items()
             if not column
         ]
 
-    def _by_epoch(self, in_lines: Uncounted, epochs: int | None) -> dict[str, dict[int, float]]:
+    def _by_epoch(self, in_lines: Uncounted, epochs: int | None) -> tuple[dict[str, dict[int, float]], list[str]]:
         if not in_lines.values:
-            return {name: {1: list_[-1]} for name, list_ in self.values.items()}
-        uncounted, orders = in_lines._of_one_kind(epochs)
+            return {name: {1: list_[-1]} for name, list_ in self.values.items()}, []
+        uncounted, orders, notices = in_lines._of_one_kind(epochs)
         counts = [len(list_) for list_ in uncounted.values() if epochs is None or len(list_) <= epochs]
         last = max(counts, default=0)
         # The place in the output where each epoch's values were complete.
@@ -90,12 +93,12 @@ class Uncounted:
                 continue
             before = [bisect.bisect_right(orders.get(column, self._order[column]), end) for end in ends]
             values[column] = {epoch: list_[at - 1] for epoch, at in enumerate(before, start=1) if at}
-        return values
+        return values, notices
 
-    def _of_one_kind(self, epochs: int | None) -> tuple[dict[str, list[float]], dict[str, list[int]]]:
-        """Returns the values without epochs, and their places. Where a name has more values than epochs, and lines of
-        one kind have it once per epoch, only these count."""
-        uncounted, orders = dict(self.values), dict(self._order)
+    def _of_one_kind(self, epochs: int | None) -> tuple[dict[str, list[float]], dict[str, list[int]], list[str]]:
+        """Returns the values without epochs, their places, and a line for each name of which some do not count. Where a
+        name has more values than epochs, and lines of one kind have it once per epoch, only these count."""
+        uncounted, orders, notices = dict(self.values), dict(self._order), []
         for name, all_kinds in self.kinds.items():
             kinds = [words_of(kind) for kind in all_kinds]
             fitting = [kind for kind in dict.fromkeys(kinds) if kinds.count(kind) == epochs]
@@ -103,7 +106,12 @@ class Uncounted:
                 kept = [at for at, kind in enumerate(kinds) if kind == fitting[0]]
                 uncounted[name] = [uncounted[name][at] for at in kept]
                 orders[name] = [orders[name][at] for at in kept]
-        return uncounted, orders
+                others = " and ".join(repr(kind) for kind in dict.fromkeys(kinds) if kind != fitting[0])
+                notices.append(
+                    f"{line.column(name)} counts in the lines {fitting[0]!r}, which are as many as the epochs, and not "
+                    f"in {others[:200]}"
+                )
+        return uncounted, orders, notices
 
     def _check_folds(self, values: Mapping[str, Mapping[int, float]]) -> None:
         """Refuses values of folds, of which one more is no epoch."""
@@ -123,7 +131,8 @@ class Uncounted:
             kinds = list(dict.fromkeys(map(words_of, self.kinds.get(name, ()))))
             if epochs is not None and len(column) > epochs and len(kinds) > 1:
                 lines = " and ".join(repr(kind) for kind in kinds[:2])
-                example = f"metrics: {{{line.column(name)}: '{kinds[-1]}: (\\S+)'}}"
+                printed = name.rpartition(line.ON)[2].removeprefix(line.BEST)
+                example = f"metrics: {{{line.column(name)}: '{pattern_of(kinds[-1], printed)}'}}"
                 raise NoMetrics(
                     f"{line.column(name)} was printed {len(column)} times for {epochs} epoch{'s' * (epochs != 1)}, in "
                     f"lines of several kinds, such as {lines}, and no line names its epoch. To fix it, say which line "
