@@ -11,8 +11,7 @@
 - `best loss: 0.3` beside `loss: 0.5` is another metric, `best_loss`; `best epoch 2` begins no epoch.
 - `train loss: 0.5` and `val loss: 0.4` are two metrics, `train_loss` and `val_loss`, and so are `Acc: 0.9` of a line
   that begins with `val` and that of another that begins with `train`. One of them alone is `loss`, as it is called.
-- A value that may be more than one number is refused.
-- A training that begins again, such as one per fold, is refused: one curve is ranked.
+- A value that may be more than one number is refused, and a training that begins again: one curve is ranked.
 - A name that some epochs lack was not measured there; its cells are empty.
 """
 
