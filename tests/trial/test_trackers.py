@@ -176,6 +176,14 @@ class TestTensorboard:
         found = columns(lambda collector: event_files.collect(tmp_path, 3, collector))
         assert found == {"epoch": [1], "loss": [0.125], "train/loss": [0.5], "deep/validation/loss": [0.25]}
 
+    def test_a_run_that_is_named_after_the_time_is_no_part_of_a_name(self, tmp_path: Path) -> None:
+        """PyTorch's `SummaryWriter()`, with `add_scalars` and `add_hparams`, which writes to a folder below."""
+        run = tmp_path / "runs" / "Dec01_01-30-36_vm"
+        for folder, name in (("", "Loss/val"), ("loss_train", "loss"), ("1764552636.4", "hparam/acc")):
+            self.written(run / folder, [(0, 1, name, 0.5)])
+        found = columns(lambda collector: event_files.collect(tmp_path / "runs", 1, collector), 1)
+        assert found == {"epoch": [1], "Loss/val": [0.5], "loss_train/loss": [0.5]}
+
     def test_more_points_than_it_keeps_for_a_picture_are_read(self, tmp_path: Path) -> None:
         self.written(tmp_path, [(step, step, "loss", step / 4) for step in range(10_001)])
         found = columns(lambda collector: event_files.collect(tmp_path, 10_001, collector), 10_001)

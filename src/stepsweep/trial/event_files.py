@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ def installed() -> bool:
 def collect(folder: Path, epochs: int | None, collector: Collector) -> None:
     """Hands the scalars of the folder and those below it to the collector.
 
-    Where several folders have event files, as Keras's `train` and `validation`, a name starts with its folder.
+    Where several folders have event files, as Keras's `train` and `validation`, a name starts with its folder below the
+    one that holds all of them: PyTorch names that one after the time, which no objective can know.
 
     Raises:
         NoMetrics: no event file is there, or it cannot be read.
@@ -27,9 +29,10 @@ def collect(folder: Path, epochs: int | None, collector: Collector) -> None:
     folders = sorted({file.parent for file in folder.rglob("events.out.tfevents.*")})
     if not folders:
         raise NoMetrics(f"--tensorboard {folder}: has no event files")
+    run = Path(os.path.commonpath(folders))
     points = []
     for one in folders:
-        prefix = f"{one.relative_to(folder).as_posix()}/" if len(folders) > 1 and one != folder else ""
+        prefix = "" if one == run else f"{one.relative_to(run).as_posix()}/"
         try:
             points += _points(one, prefix)
         except Exception as error:  # noqa: BLE001  the reader's errors have no common root
