@@ -801,6 +801,30 @@ def test_an_epoch_beside_or_among_the_others_leaves_them_as_they_are(lines: tupl
     assert collected("\n".join(lines), epochs=3) == (columns, [])
 
 
+HUGGING_FACE = [(9.0, 0.0), (3.0, 0.5), (2.5, 1.0), (2.25, 1.5), (1.5, 2.0)]
+
+
+@pytest.mark.parametrize("line", ["{{'loss': {}, 'epoch': {}}}", '{{"loss": {}, "epoch": {}}}', "loss={} epoch {}"])
+@pytest.mark.parametrize("before", [[], [(9.5, 0)]])
+def test_what_is_logged_at_the_first_step_is_a_part_of_epoch_1(line: str, before: list[tuple[float, float]]) -> None:
+    lines = [line.format(*each) for each in [*before, *HUGGING_FACE]]
+    assert collected("\n".join(lines), epochs=3) == ({"loss": [2.5, 1.5]}, [])
+
+
+@pytest.mark.parametrize("first", ["0", "0.0"])
+def test_whole_epochs_count_from_0_also_as_decimals(first: str) -> None:
+    lines = [f"epoch {first.replace('0', str(at), 1)} loss={loss}" for at, loss in enumerate((0.6, 0.3, 0.5))]
+    lines.insert(1, "sec/epoch: 12.5s")
+    assert collected("\n".join(lines), epochs=3) == ({"loss": [0.6, 0.3, 0.5]}, [])
+
+
+@pytest.mark.parametrize("line", ["{}", "\n{}"])
+def test_an_epoch_0_that_is_loaded_is_none_of_a_training_that_counts_from_1(line: str) -> None:
+    lines = ["=> loaded checkpoint 'x.pt' (epoch 0)"]
+    lines += [f"Epoch {at}/4{line.format(each)}" for at, each in enumerate(LOSSES, start=1)]
+    assert collected("\n".join(lines), epochs=4)[0]["val_loss"] == [0.6, 0.3, 0.5]
+
+
 @pytest.mark.parametrize("line", ["best_epoch=2", '{"best_epoch": 2}', "best_epoch: 2"])
 def test_the_best_epoch_is_not_that_of_its_row(line: str) -> None:
     output = [f"Epoch {at}/3 {each}" for at, each in enumerate(LOSSES, start=1)]

@@ -108,6 +108,17 @@ class Epochs:
         self._counts = {at + 1: counts for at, counts in self._counts.items()}
         self._last += 1
 
+    def count_from_1(self) -> None:
+        """Takes the epochs so far as counted from 1 after all: what seemed to be epoch 0 is the begin of epoch 1."""
+        columns, counts = self.columns, self._counts
+        self.columns, self._counts = {}, {}
+        for name, cells in columns.items():
+            for at, cell in cells.items():
+                self.columns.setdefault(name, {}).setdefault(max(at - 1, 1), {}).update(cell)
+        for at, count in counts.items():
+            self._counts.setdefault(max(at - 1, 1), Counter()).update(count)
+        self._last, self.saved = max(self._last - 1, 1), max(self.saved - 1, min(self.saved, 1))
+
     def as_json(self) -> dict[str, Any]:
         return {
             name: [[epoch, list(cell.items())] for epoch, cell in column.items()]

@@ -24,6 +24,7 @@ from typing import Any
 from stepsweep.trial import below, line
 from stepsweep.trial.bars import Bars
 from stepsweep.trial.columns import EPOCH, NoMetrics, columns
+from stepsweep.trial.counting import Counting
 from stepsweep.trial.epochs import Epochs
 from stepsweep.trial.kinds import Cells, apart, chosen, fold_in, words_of
 from stepsweep.trial.line import Found
@@ -49,9 +50,8 @@ class Collector:
         self._named = dict(named or {})
         self._reader = Reader(self._named, epoch)
         self._has_pattern = epoch is not None
-        self._epoch: int | None = None
-        self._first: int | None = None
         self._epochs = Epochs()
+        self._counting = Counting(self._epochs)
         self._raw_names: dict[str, str] = {}
         self._uncounted = Uncounted()
         # What the attempt before the checkpoint printed before its first epoch: values, and kinds of lines.
@@ -60,8 +60,6 @@ class Collector:
         self._unclear = Unclear()
         # By name and kind of line, the word before the name.
         self._words: dict[str, dict[str, str]] = {}
-        # Epochs in the order in which this attempt named them.
-        self._named_epochs: dict[int, None] = {}
         self._mentions = Mentions()
         self._bars = Bars()
 
@@ -76,19 +74,21 @@ class Collector:
 
     def _take(self, said: Said) -> None:
         self._unclear.add(said.unclear, said.texts)
-        epoch, at = said.epoch, self._epoch if said.epoch is None else said.epoch
+        counting = self._counting
+        epoch = counting.own(said.epoch)
+        at = counting.newest if epoch is None else epoch
         # An epoch before, of a line that names the best one, is not that of the lines below.
-        newest = self._epochs.saved if self._epoch is None else self._epoch
+        newest = self._epochs.saved if counting.newest is None else counting.newest
         is_past = epoch is not None and epoch < newest and line.is_of_the_best(said.text)
-        is_unnamed = self._first is None and epoch is not None and epoch > 1 and self._uncounted.have_again()
+        is_unnamed = counting.first is None and epoch is not None and epoch > 1 and self._uncounted.have_again()
         if is_unnamed and line.is_of_the_best(said.text):
             return  # The best of epochs that were not named is one of the values above.
         if not is_past:
-            self._mentions.add(said, self._epoch, self._named_epochs)
+            self._mentions.add(said, counting.newest, counting.named)
         if epoch is not None and not is_past:
-            self._see_epoch(epoch)
+            counting.see(epoch, said.text)
         if at is not None and said.found and not is_past:
-            self._epochs.go_on_with(at + (self._first == 0))
+            self._epochs.go_on_with(counting.from_1(at))
         if at is None and said.bar is not None:
             self._bars.add(said.bar, said.found)
         for one in said.found:
@@ -98,12 +98,6 @@ class Collector:
         # A line may have a name several times, as by a pattern of the options; in an epoch the last value counts.
         for one in said.found if at is None else {one.key: one for one in said.found}.values():
             self._add(one, said, at, fold)
-
-    def _see_epoch(self, epoch: int) -> None:
-        if self._first is None:
-            self._first = epoch
-        self._epoch = epoch
-        self._named_epochs[epoch] = None
 
     def _check_name(self, found: Found) -> None:
         before = self._raw_names.setdefault(found.key, found.raw)
@@ -117,15 +111,8 @@ class Collector:
         if named_epoch is None:
             self._uncounted.add(name, value, kind, fold=fold, is_redraw=said.bar is not None)
             return
-        if named_epoch == 0 != self._first and not self.resumed and len(self._named_epochs) == 2:
-            # The first line with an epoch only mentioned it.
-            self._first = 0
-            self._epochs.count_from_0()
-        self._epochs.add(name, named_epoch + (self._first == 0), kind, value)
-
-    def _named_by_now(self) -> list[int]:
-        """Returns the epochs that this attempt has named, in its order."""
-        return [epoch + (self._first == 0) for epoch in self._named_epochs]
+        self._counting.has_values(named_epoch)
+        self._epochs.add(name, self._counting.from_1(named_epoch), kind, value)
 
     @property
     def resumed(self) -> bool:
@@ -157,7 +144,7 @@ class Collector:
     def state(self) -> dict[str, Any]:
         """Returns the values so far, as JSON, for an attempt that continues from a checkpoint of this moment."""
         return {
-            "first": self._first,
+            "first": self._counting.first,
             "names": dict(self._raw_names),
             "values": self._epochs.as_json(),
             "uncounted": dict(self._uncounted.values),
@@ -167,7 +154,7 @@ class Collector:
 
     def resume(self, state: Mapping[str, Any], epochs: int | None) -> None:
         """Starts with the values of an earlier attempt, up to `epochs`; values that are read again replace them."""
-        self._first, self._raw_names = state["first"], dict(state["names"])
+        self._counting.first, self._raw_names = state["first"], dict(state["names"])
         self._epochs.resume(state["values"], epochs)
         self._lost, self._lost_kinds = state["uncounted"], state.get("kinds", {})
         self._words = {name: dict(words) for name, words in state.get("words", {}).items()}
@@ -188,7 +175,7 @@ class Collector:
             if key in unsure or not column:
                 continue
             firsts = self._uncounted.last_of(key)
-            cells = below.shifted(column, self._named_by_now(), firsts) if is_over else column
+            cells = below.shifted(column, self._counting.named_from_1, firsts) if is_over else column
             for name, of_name in apart(key, cells, self._words.get(key, {})):
                 if name in values:
                     raise NoMetrics(f"{line.column(name)} is printed as one word and as two; rename one of them")
@@ -205,7 +192,7 @@ class Collector:
     def _unsure(self, epochs: int | None) -> list[str]:
         """Returns the names that have a value before the first line that names an epoch and none after the last one,
         of which a part is missing: that of an attempt before, or the end."""
-        named = self._named_by_now()
+        named = self._counting.named_from_1
         last, newest = max(named, default=0), named[-1] if named else self._epochs.saved
         found = []
         for name, cells in self._epochs.columns.items():
@@ -221,7 +208,7 @@ class Collector:
         """Returns the names whose lines name no epoch, and may be below one that other lines only mention."""
         if self.resumed or self._has_pattern or epochs is None:
             return []
-        named = [*self._named_epochs]
+        named = [*self._counting.named]
         return [
             name
             for name in self._mentions.unsure(named, epochs)
@@ -256,7 +243,7 @@ class Collector:
         mentioned = [name for name in self._mentioned(epochs) if name not in unsure] if is_over else []
         values, notices = self._by_epoch(() if is_all else unsure, mentioned, is_over=is_over)
         if is_over:
-            self._epochs.check_numbers(self._named_by_now(), epochs)
+            self._epochs.check_numbers(self._counting.named_from_1, epochs)
             if unsure and is_all:
                 raise NoMetrics(f"{line.column(unsure[0])} {below.unsure(line.column(unsure[0]))}")
             notices += [f"{name} does not count: it {below.unsure(name)}" for name in map(line.column, unsure)]

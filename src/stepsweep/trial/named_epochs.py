@@ -11,7 +11,11 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-_EPOCH = re.compile(r"\bepoch[\"']?\s*[:=#]?\s*[\"'\[]?(\d+(?:\.\d+)?)(?![\d.]*%)", re.ASCII | re.IGNORECASE)
+_EPOCH = re.compile(
+    r"\bepoch[\"']?\s*[:=#]?\s*[\"'\[]?(\d+(?:\.\d+)?)(?![\d.]*(?:%|\s?m?s(?:ec)?\b))",
+    re.ASCII | re.IGNORECASE,
+)
+"""Not the percents of a progress bar, nor how long an epoch takes."""
 _BRACKETS = re.compile(r"\s*\[(\d+)\]", re.ASCII)
 """At the start of a line, as LightGBM has an epoch. Beside an epoch in words it is a process."""
 _OTHER = re.compile(
@@ -22,6 +26,16 @@ _OTHER = re.compile(
 """What before a number of an epoch means that it is not the one whose metrics follow."""
 _MOST_WORDS = 80
 """How many characters before the number these words are looked for."""
+
+
+class Part(int):
+    """An epoch that a line names a part of, such as 1 for 0.5."""
+
+
+def whole(number: float) -> int:
+    """Returns the epoch that a number is in, as Hugging Face prints it."""
+    epoch = math.ceil(number)
+    return epoch if epoch == number else Part(epoch)
 
 
 class Named(NamedTuple):
@@ -38,12 +52,12 @@ class Named(NamedTuple):
 
 
 def in_words(line: str) -> list[Named]:
-    """Returns the epochs in a line. One may be a part of an epoch, as Hugging Face prints it."""
+    """Returns the epochs in a line."""
     named = [
         Named(
             each.start(),
             each.end(),
-            math.ceil(float(each[1])),
+            whole(float(each[1])),
             is_other=bool(_OTHER.search(line, max(0, each.start() - _MOST_WORDS), each.start())),
         )
         for each in _EPOCH.finditer(line)

@@ -163,7 +163,7 @@ def _remedy(text: str) -> str:
 def _epoch_of(document: Mapping[str, object]) -> int | None:
     """Returns the epoch that a JSON object names."""
     found = numbers.read_any(document.get(EPOCH, document.get("Epoch")))
-    return math.ceil(found) if found is not None and math.isfinite(found) else None
+    return named_epochs.whole(found) if found is not None and math.isfinite(found) else None
 
 
 def _fields(document: Mapping[str, object]) -> list[Found]:

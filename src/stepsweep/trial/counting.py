@@ -1,0 +1,61 @@
+"""From which number a script counts its epochs: from 0 if that is the first one, unless it names parts of epochs."""
+
+from __future__ import annotations
+
+from stepsweep.trial.epochs import Epochs
+from stepsweep.trial.kinds import kind_of
+from stepsweep.trial.named_epochs import Part
+
+
+class Counting:
+    """The epochs that an attempt has named, as it counts them.
+
+    Attributes:
+        first: of the first attempt, if this one goes on from its checkpoint; None before any.
+        newest: None before this attempt has named one.
+        named: in the order of the output.
+    """
+
+    def __init__(self, epochs: Epochs) -> None:
+        self.first: int | None = None
+        self.newest: int | None = None
+        self.named: dict[int, None] = {}
+        self._epochs = epochs
+        self._has_parts = False
+        self._kind = ""
+
+    def own(self, epoch: int | None) -> int | None:
+        """Returns the epoch of a line that names one: 0.0 is the begin of epoch 1 where others are parts, as 0.5."""
+        if isinstance(epoch, Part):
+            if self.first == 0:
+                self.first, self.newest = 1, None if self.newest is None else max(self.newest, 1)
+                self.named = dict.fromkeys(max(each, 1) for each in self.named)
+                self._epochs.count_from_1()
+            self._has_parts = True
+        return max(epoch, 1) if epoch is not None and self._has_parts else epoch
+
+    def see(self, epoch: int, text: str) -> None:
+        """A line names an epoch."""
+        kind = kind_of(text, None)
+        if [*self.named] == [0] and epoch > 0 and kind != self._kind and not self._epochs.columns:
+            # An epoch without metrics, in a line of another kind, such as `loaded x.pt (epoch 0)`.
+            self.first, self.named = None, {}
+        self._kind = kind
+        if self.first is None:
+            self.first = epoch
+        self.newest = epoch
+        self.named[epoch] = None
+
+    def from_1(self, epoch: int) -> int:
+        """Returns an epoch as it counts from 1."""
+        return epoch + (self.first == 0)
+
+    @property
+    def named_from_1(self) -> list[int]:
+        return [self.from_1(epoch) for epoch in self.named]
+
+    def has_values(self, epoch: int) -> None:
+        """The epoch has values: if it is 0, the one epoch before it in the output was only mentioned."""
+        if epoch == 0 != self.first and not self._epochs.resumed and len(self.named) == 2:
+            self.first = 0
+            self._epochs.count_from_0()
