@@ -85,10 +85,12 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
         )
         _say(f"Running `{shlex.join(argv)}` once, for at most {TRY_SECONDS:g} s …")
         found = tried(runs, argv, TRY_SECONDS)
-    if found and not found.metrics:
+    if found and not found.measured.metrics and not found.measured.place:
         _say(f"It {found.ended}, and printed no metrics that are known, nor left a file of them. Its last lines:")
         for line in found.last_lines:
             _say(f"  {line}")
+    if found and found.measured.place and not found.measured.metrics:
+        _say("It wrote event files for TensorBoard. To read them, install tensorboard beside stepsweep.")
     if found and found.has_failed and known is None:
         raise _failure(runs, name, words, found)
     written = {SPEC_FILE: text_of(shlex.join(program), known, found)}
@@ -110,7 +112,7 @@ def _failure(runs: "Script", name: str, words: Sequence[str], found: "Tried") ->
 
 
 def _metrics_of(found: "Tried | None") -> str:
-    names = found.metrics if found else ()
+    names = found.measured.metrics if found else ()
     return f"the metric{'s' * (len(names) != 1)} {', '.join(names)}" if names else "no metrics"
 
 

@@ -1,7 +1,6 @@
 """Runs a script for a short time in a copy of its folder, and finds the metrics and models that come of it."""
 
 import contextlib
-import functools
 import os
 import re
 import secrets
@@ -9,17 +8,14 @@ import select
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from stepsweep.contract.names import known_direction
+from stepsweep.client.proposing.measured import FILES_OF_METRICS, Measured, measured
 from stepsweep.trainer_files import contents, copy
 from stepsweep.trainer_script import Script
-from stepsweep.trial import metrics_file
-from stepsweep.trial.columns import EPOCH, NoMetrics, columns_of
-from stepsweep.trial.metrics import Collector
 
 LOOK_SECONDS = 0.1
 MAX_OUTPUT = 8 * 2**20
@@ -39,26 +35,19 @@ MODELS = (
 MODELS_BY_NAME = re.compile(r"(?:.*/)?[^/]*(?:model|weights|booster)[^/]*\.(?:json|txt)", re.IGNORECASE)
 """Files with other endings, such as XGBoost's model.json and LightGBM's model.txt."""
 
-FILES_OF_METRICS = (".csv", ".json", ".jsonl")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
     """What a short run of a script printed.
 
     Attributes:
-        metrics: the metrics' names, in the order of the output.
-        file: the file that has them, as a path in its folder; None if it printed them.
-        epochs: the number of rows.
         models: files that it left and that look like models, as paths in its folder.
         ended: how the run ended, in words.
         has_failed: whether it failed by itself.
         last_lines: the last lines of its output.
     """
 
-    metrics: tuple[str, ...]
-    file: str | None
-    epochs: int
+    measured: Measured
     models: tuple[str, ...]
     ended: str
     has_failed: bool
@@ -93,37 +82,14 @@ def seen_in(work: Path, before: dict[str, int], run: Run) -> Tried:
     """Returns what a run printed, and which files it left in the copy, other than those of before."""
     new = [name for name, written in _written(work).items() if before.get(name) != written]
     lines = run.output.decode(errors="replace").splitlines()
-    rows = _rows(functools.partial(_read_lines, lines))
-    file = None
-    for name in [] if any(map(known_direction, columns_of(rows))) else new:
-        if name.endswith(FILES_OF_METRICS) and (work / name).stat().st_size <= MAX_OUTPUT:
-            found = _rows(functools.partial(metrics_file.collect, work / name))
-            if any(map(known_direction, columns_of(found))):  # other numbers may be anything, such as predictions
-                rows, file = found, name
-                break
+    found = measured(lines, work, new)
     return Tried(
-        metrics=tuple(name for name in columns_of(rows) if name != EPOCH),
-        file=file,
-        epochs=len(rows),
-        models=tuple(name for name in new if name != file and _is_model(name)),
+        measured=found,
+        models=tuple(name for name in new if name != found.place and _is_model(name)),
         ended=run.ended,
         has_failed=run.has_failed,
         last_lines=tuple(line[:MAX_LINE] for line in lines[-LAST_LINES:]),
     )
-
-
-def _rows(read: Callable[[Collector], object]) -> list[dict[str, float]]:
-    collector = Collector()
-    try:
-        read(collector)
-        return collector.rows(None)[0]
-    except NoMetrics:
-        return []
-
-
-def _read_lines(lines: Sequence[str], collector: Collector) -> None:
-    for line in lines:
-        collector.feed(line)
 
 
 def _written(folder: Path) -> dict[str, int]:

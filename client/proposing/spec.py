@@ -164,7 +164,7 @@ def _arguments(known: Proposal | None, found: Tried | None) -> list[str]:
     words = [f"file: {_scalar(known.file)}"] if known.file else []
     if known.epochs and known.epochs != "epochs":
         words.append(f"epochs: {known.epochs}")
-    if known.epochs is None and found is not None and found.epochs > 1:
+    if known.epochs is None and found is not None and found.measured.epochs > 1:
         words.append("epochs: false")
     if known.seed:
         words.append(f"seed: {known.seed}")
@@ -174,10 +174,11 @@ def _arguments(known: Proposal | None, found: Tried | None) -> list[str]:
 
 
 def _metrics(found: Tried | None) -> list[str]:
-    if found is not None and found.file:
-        return [f"metrics: {json.dumps(found.file)}  # has {', '.join(found.metrics)}"]
-    if found is not None and found.metrics:
-        return [f"# In its output: {', '.join(found.metrics)}"]
+    if found is not None and found.measured.place is not None:
+        has = f"  # has {', '.join(found.measured.metrics)}" if found.measured.metrics else ""
+        return [f"metrics: {json.dumps(found.measured.place)}{has}"]
+    if found is not None and found.measured.metrics:
+        return [f"# In its output: {', '.join(found.measured.metrics)}"]
     return [
         "# Where the metrics are, unless the script prints name=value, name: value or JSON; the number in parentheses:",
         r"# metrics: {accuracy: 'Test accuracy: (\S+)%'}",
@@ -224,13 +225,13 @@ def _parameters(known: Proposal | None) -> list[str]:
 def _epochs(known: Proposal | None, found: Tried | None) -> list[str]:
     if known is not None and known.epochs:
         return ["", f"epochs: {known.default_epochs}"]
-    if found is not None and found.epochs > 1:
-        return ["", f"epochs: {found.epochs}  # as many as it printed by itself"]
+    if found is not None and found.measured.epochs > 1:
+        return ["", f"epochs: {found.measured.epochs}  # as many as it printed by itself"]
     return ["", "# epochs: 10  # if the script has an option for it"]
 
 
 def _objective(found: Tried | None) -> list[str]:
-    names = found.metrics if found else ()
+    names = found.measured.metrics if found else ()
     known = [name for name in names if known_direction(name)]
     validated = [name for name in known if name.lower().startswith(("val", "eval", "test", "dev"))]
     scores = [name for name in known if known_direction(name) == "maximize"]

@@ -9,6 +9,9 @@ from textwrap import dedent
 
 import psutil
 import pytest
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from stepsweep.client.proposing.image import proposed
 from tests.support.command import Sweep
@@ -264,6 +267,26 @@ def test_a_file_of_metrics_is_found(sweep: Sweep) -> None:
     assert 'metrics: "out/result.json"  # has test/accuracy, test/n, seconds' in lines
     assert "artifacts: [model.txt, out/model.json]" in lines
     assert "objective: {metric: test/accuracy, direction: maximize}" in lines
+
+
+def test_what_a_script_leaves_for_tensorboard_is_found(sweep: Sweep, tmp_path: Path) -> None:
+    writer = EventFileWriter(str(tmp_path))
+    summary = Summary(value=[Summary.Value(tag="val/loss", simple_value=0.5)])
+    writer.add_event(Event(wall_time=1, step=1, summary=summary))
+    writer.close()
+    (events,) = tmp_path.glob("events.*")
+    (sweep.folder / "train.py").write_text(
+        "from pathlib import Path\n"
+        "folder = Path('runs', 'Dec01_12-00')\n"
+        "folder.mkdir(parents=True)\n"
+        f"(folder / '{events.name}').write_bytes({events.read_bytes()!r})\n"
+        "print('rows: 3')\n"
+    )
+    ended = sweep("init")
+    assert "and the metric val/loss." in ended.stderr
+    lines = (sweep.folder / "sweep.yaml").read_text().splitlines()
+    assert 'metrics: {"tensorboard": "runs"}  # has val/loss' in lines
+    assert "objective: {metric: val/loss, direction: minimize}" in lines
 
 
 def test_the_fields_of_a_configuration_file(sweep: Sweep) -> None:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from stepsweep.client.proposing.measured import Measured, measured
 from stepsweep.client.proposing.script import Option, configured, program_of
 from stepsweep.client.proposing.short_run import Tried
 from stepsweep.client.proposing.spec import proposal, text_of
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.trial import event_files
 
 HEAD = """\
 # What `sweep run` does in this folder. `sweep plan` shows it, and starts nothing.
@@ -51,15 +53,13 @@ def option(
 
 def tried(**fields: Any) -> Tried:
     nothing: dict[str, Any] = {
-        "metrics": (),
-        "file": None,
-        "epochs": 0,
         "models": (),
         "ended": "",
         "has_failed": False,
         "last_lines": (),
     }
-    return Tried(**{**nothing, **fields})
+    where = {name: fields.pop(name) for name in ("metrics", "place", "epochs") if name in fields}
+    return Tried(measured=Measured(**where), **{**nothing, **fields})
 
 
 MANY = [
@@ -171,7 +171,7 @@ objective: {metric: accuracy, direction: maximize}  # PROPOSED: the metric that 
 
 def test_fields_of_a_file_and_metrics_in_another() -> None:
     known = proposal([option("lr", 0.1), option("max-epochs", 0), option("amp", True)], file="c, d.yaml")
-    found = tried(metrics=("x",), file="out/a.csv", epochs=3, models=("a.pt", "b.pt", "c.pt", "d.pt"))
+    found = tried(metrics=("x",), place="out/a.csv", epochs=3, models=("a.pt", "b.pt", "c.pt", "d.pt"))
     assert (
         text_of("python train.py", known, found)
         == HEAD
@@ -276,3 +276,25 @@ def test_what_nobody_knows_how_to_run_is_refused(tmp_path: Path) -> None:
     remedy = "write its interpreter into its first line, such as #!/bin/sh, or `command` into sweep.yaml"
     with pytest.raises(InvalidInput, match=f'^"notes.txt": what runs it is not known: .*; {remedy}$'):
         program_of(tmp_path, "notes.txt")
+
+
+def test_what_a_script_leaves_for_mlflow_counts_if_nothing_else_is_known(tmp_path: Path) -> None:
+    run = tmp_path / "mlruns" / "1" / "a"
+    (run / "metrics").mkdir(parents=True)
+    (run / "meta.yaml").touch()
+    assert measured(["rows: 3"], tmp_path, []) == Measured(metrics=("rows",), epochs=1)
+    (run / "metrics" / "val_loss").write_text("1 0.5 1\n2 0.4 2\n")
+    assert measured(["rows: 3"], tmp_path, []) == Measured(metrics=("val_loss",), place={"mlflow": "mlruns"}, epochs=2)
+    assert measured(["loss: 3"], tmp_path, []).place is None
+
+
+def test_event_files_that_nothing_here_can_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "events.out.tfevents.1").touch()
+    assert measured(["rows: 3"], tmp_path, []).place is None, "they have no scalars"
+    monkeypatch.setattr(event_files, "installed", lambda: False)
+    assert measured(["rows: 3"], tmp_path, []) == Measured(place={"tensorboard": "."})
+
+
+def test_the_mean_of_folds_is_one_result(tmp_path: Path) -> None:
+    lines = ["Fold 1: accuracy 0.9", "Fold 2: accuracy 0.8", "Mean accuracy: 0.85"]
+    assert measured(lines, tmp_path, []) == Measured(metrics=("accuracy",), epochs=1)

@@ -12,6 +12,8 @@ from stepsweep.trial import steps
 from stepsweep.trial.columns import NoMetrics
 from stepsweep.trial.metrics import Collector
 
+FILES = "events.out.tfevents.*"
+
 
 def installed() -> bool:
     return importlib.util.find_spec("tensorboard") is not None
@@ -26,7 +28,7 @@ def collect(folder: Path, epochs: int | None, collector: Collector) -> None:
     Raises:
         NoMetrics: no event file is there, or it cannot be read.
     """
-    folders = sorted({file.parent for file in folder.rglob("events.out.tfevents.*")})
+    folders = sorted({file.parent for file in folder.rglob(FILES)})
     if not folders:
         raise NoMetrics(f"--tensorboard {folder}: has no event files")
     run = Path(os.path.commonpath(folders))

@@ -13,7 +13,7 @@ from stepsweep.trial import steps
 from stepsweep.trial.columns import NoMetrics
 from stepsweep.trial.metrics import Collector
 
-DATABASE = "mlflow.db"
+DATABASE, FOLDER = "mlflow.db", "mlruns"
 _SYSTEM = "system/"  # the machine's load, which MLflow may log by itself
 
 
@@ -40,8 +40,8 @@ def _runs(path: Path) -> list[list[steps.Point]]:
         return _of_database(path)
     if (path / DATABASE).is_file():
         return _of_database(path / DATABASE)
-    if (path / "mlruns").is_dir():
-        path = path / "mlruns"
+    if (path / FOLDER).is_dir():
+        path = path / FOLDER
     # Logged models have a folder of metrics too.
     folders = [
         folder
