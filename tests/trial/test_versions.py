@@ -277,14 +277,71 @@ def test_what_cannot_be_written_is_told_once_and_costs_nothing(kept: Kept, capsy
     assert "NoSuchBucket" in line
 
 
-def test_a_checkpoint_that_cannot_be_read_is_no_empty_one(kept: Kept, s3: Any) -> None:
-    s3.put_object(Bucket=BUCKET, Key=kept.key, Body=b"no tar")
-    with pytest.raises(NotLoaded) as raised:
-        kept.attempt().load()
-    assert str(raised.value).startswith(f"cannot read {kept.uri}: ")
-    assert list(kept.folder.iterdir()) == []
+def test_a_checkpoint_that_cannot_be_read_is_no_empty_one(kept: Kept) -> None:
     with pytest.raises(NotLoaded, match=r"cannot read s3://no-such-bucket/.*NoSuchBucket"):
         kept.attempt(bucket="no-such-bucket").load()
+
+
+def test_a_disk_that_fails_is_no_damage_of_the_checkpoint(kept: Kept, s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    kept.write("a")
+    kept.ended()
+    monkeypatch.setattr(tarfile.TarFile, "extract", fail)
+    with pytest.raises(NotLoaded, match=f"cannot read {kept.uri}: .*No space left on device"):
+        kept.attempt().load()
+    assert list(kept.folder.iterdir()) == []
+
+
+def _without_header(whole: bytes) -> bytes:
+    """Overwrites the header of the last file."""
+    at = whole.rindex(b"checkpoint/")
+    return whole[:at] + b"?" * 512 + whole[at + 512 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: b"no tar",
+        lambda _: b"",
+        lambda whole: whole[:900],
+        lambda whole: whole[: whole.rindex(b"checkpoint/")],
+        lambda whole: whole[: whole.rindex(b"checkpoint/") + 700],
+        lambda whole: whole.replace(b'{"loss"', b"?"),
+        _without_header,
+    ],
+    ids=["other", "empty", "in its first file", "between files", "in its last file", "metrics", "a header"],
+)
+def test_a_damaged_checkpoint_is_passed_over_for_the_next_older_one_or_the_start(
+    kept: Kept, s3: Any, capsys: pytest.CaptureFixture[str], damage: Callable[[bytes], bytes]
+) -> None:
+    kept.write("a", "x" * 3_000)
+    kept.write("b", "y" * 3_000)
+    kept.ended()
+    whole = s3.get_object(Bucket=BUCKET, Key=kept.key)["Body"].read()
+    s3.put_object(Bucket=BUCKET, Key=kept.key, Body=damage(whole))
+    emptied(kept.folder)
+    assert kept.attempt().load() is None
+    assert list(kept.folder.iterdir()) == []
+    damaged, start = capsys.readouterr().err.splitlines()
+    assert damaged.startswith(f"stepsweep-trial: {kept.uri} is damaged, and not used: ")
+    assert start == "stepsweep-trial: starts from the first epoch"
+
+    prefix = kept.key.removesuffix("checkpoint.tar")
+    s3.put_object(Bucket=BUCKET, Key=f"{prefix}checkpoint-e2.tar", Body=whole)
+    s3.put_object(Bucket=BUCKET, Key=f"{prefix}checkpoint-e4.tar", Body=damage(whole))
+    higher = Checkpoint(kept.folder, f"s3://{BUCKET}/{prefix}", s3, kept.state, Told().tell, epochs=4, below=[2])
+    assert higher.load() == {"loss": 0.5}
+    out, err = capsys.readouterr()
+    assert out == f"stepsweep-trial: goes on from s3://{BUCKET}/{prefix}checkpoint-e2.tar: 2 files\n"
+    assert len(err.splitlines()) == 1
+    kept.write("c")
+    higher.start()
+    higher.finish(completed=True)
+    emptied(kept.folder)
+    higher.load()
+    assert sorted(path.name for path in kept.folder.iterdir()) == ["a", "b", "c"], "the damaged one is replaced"
 
 
 def test_a_checkpoint_that_is_cut_off_once_is_read_again(kept: Kept, s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlparse
 
-from stepsweep.trial.packing import pack, unpack
+from stepsweep.trial.packing import Damaged, pack, unpack
 from stepsweep.trial.sources import InDoubt
 
 POLL_SECONDS = 2.0
@@ -45,7 +45,7 @@ def version(epochs: int | None) -> str:
 
 
 class NotLoaded(Exception):
-    """The checkpoint cannot be read, so this attempt must not start: it would train from scratch and replace it."""
+    """S3 does not give the checkpoint, so this attempt must not start: it would train from scratch and replace it."""
 
 
 class _Changed(Exception):
@@ -87,12 +87,16 @@ class Checkpoint:
     def load(self) -> Any:
         """Fills the folder, and returns the state that was saved with its files; None where there is no checkpoint.
 
+        One that is damaged is passed over: no attempt could ever read it.
+
         Raises:
-            NotLoaded: it cannot be read.
+            NotLoaded: S3 does not answer, or does not allow it, or the disk fails.
         """
         for uri in (self._uri, *self._uris_below):
             if (state := self._loaded(uri)) is not _NONE:
                 return state
+        if self._faults:
+            self._print("starts from the first epoch")
         return None
 
     def _loaded(self, uri: str) -> Any:
@@ -104,10 +108,13 @@ class Checkpoint:
             except self._client.exceptions.NoSuchKey:
                 return _NONE
             except Exception as error:  # noqa: BLE001  botocore's errors have no common root
-                if attempt == TRIES:
+                is_last = attempt == TRIES
+                if is_last and not isinstance(error, Damaged):
                     raise NotLoaded(f"cannot read {uri}: {error}") from None
                 shutil.rmtree(self._folder)
                 self._folder.mkdir()
+                if is_last:
+                    self._tell(f"{uri} is damaged, and not used: {error}")
             else:
                 self._saved = _scan(self._folder)
                 print(f"stepsweep-trial: goes on from {uri}: {_files(self._saved)}", flush=True)
