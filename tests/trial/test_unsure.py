@@ -121,6 +121,15 @@ def test_a_text_where_other_lines_have_a_number_is_refused(kit: Kit) -> None:
     )
 
 
+@pytest.mark.parametrize("rest", ['{"epoch": 1, "loss": 0.5}', "epoch 1 loss: 0.5", '{"loss": 0.5}'])
+def test_a_text_of_a_configuration_is_no_value(kit: Kit, rest: str) -> None:
+    table, said = shown(kit, '{"lr": 0.1, "epochs": 3, "loss": "mse"}\n' + rest + "\n")
+    assert table[-1][table[0].index("loss")] == "0.5"
+    assert "stepsweep-trial: loss is 'mse' in a line of other fields, which is taken for no measurement\n" in said
+    _, said = shown(kit, '{"lr": 0.1, "loss": 0.5}\n{"lr": 0.1, "loss": "mse"}\n')
+    assert "stepsweep-trial: loss is 'mse' in one line, and a number in others" in said
+
+
 @pytest.mark.parametrize(
     ("rows", "values"),
     [

@@ -73,7 +73,7 @@ class Collector:
             self._take(said)
 
     def _take(self, said: Said) -> None:
-        self._unclear.add(said.unclear, said.texts)
+        self._unclear.add(said)
         counting = self._counting
         epoch = counting.own(said.epoch)
         at = counting.newest if epoch is None else epoch

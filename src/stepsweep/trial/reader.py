@@ -33,6 +33,7 @@ class Said(NamedTuple):
         epoch: the one that it names; None if it names none.
         unclear: texts that may be more than one number, by the names before them.
         texts: those of a JSON object, by the names of their fields.
+        fields: of a JSON object; empty for words.
         bar: the progress bar that it is a state of; None if it is none.
     """
 
@@ -42,6 +43,7 @@ class Said(NamedTuple):
     found: list[Found]
     unclear: Mapping[str, str]
     texts: Mapping[str, str]
+    fields: str
     bar: bars.Drawn | None
 
 
@@ -101,7 +103,8 @@ class Reader:
     def _said(self, text: str, epoch: int | None, document: dict[str, object] | None) -> Said:
         found, unclear = self._found(text, document)
         texts = {} if document is None or self._named else _texts(document)
-        return Said(text, epoch, kind_of(text, document) if found else "", found, unclear, texts, bars.drawn(text))
+        kind = kind_of(text, document) if found or texts else ""
+        return Said(text, epoch, kind, found, unclear, texts, kind if document else "", bars.drawn(text))
 
     def _named_in(self, text: str) -> list[named_epochs.Named]:
         """Returns the epochs in a line of words."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from stepsweep.trial import line
 from stepsweep.trial.columns import NoMetrics
+from stepsweep.trial.reader import Said
 
 
 class Unclear:
@@ -13,17 +14,17 @@ class Unclear:
 
     def __init__(self) -> None:
         self._several: dict[str, str] = {}
-        self._texts: dict[str, str] = {}
+        # By name, and by the fields of a line that names no epoch, and so may be of a configuration.
+        self._texts: dict[tuple[str, str], str] = {}
+        self._fields: dict[str, set[str]] = {}
 
-    def add(self, several: Mapping[str, str], texts: Mapping[str, str]) -> None:
-        """Keeps what a line has.
-
-        Args:
-            several: may be more than one number, or of another name.
-            texts: of fields in JSON; one counts if the field is a number elsewhere.
-        """
-        self._several = {**several, **self._several}
-        self._texts = {**texts, **self._texts}
+    def add(self, said: Said) -> None:
+        """Keeps what a line has."""
+        self._several = {**said.unclear, **self._several}
+        for name, text in said.texts.items():
+            self._texts.setdefault((name, said.fields if said.epoch is None else ""), text)
+        for one in said.found if said.fields else ():
+            self._fields.setdefault(one.key, set()).add(said.fields)
 
     def check(self, measured: Collection[str]) -> list[str]:
         """Returns a line for each name that does not count.
@@ -38,10 +39,14 @@ class Unclear:
             if name in measured:
                 raise NoMetrics(f"{column}: {why}")
             notices.append(f"{column} does not count: {why}")
-        for name, text in self._texts.items():
-            if name in measured:
-                raise NoMetrics(
-                    f"{line.column(name)} is {text[:80]!r} in one line, and a number in others; print a number, "
-                    "`NaN` if it has diverged, or null if it was not measured"
-                )
+        for (name, fields), text in self._texts.items():
+            if name not in measured:
+                continue
+            if fields and fields not in self._fields.get(name, ()):
+                notices.append(f"{name} is {text[:80]!r} in a line of other fields, which is taken for no measurement")
+                continue
+            raise NoMetrics(
+                f"{line.column(name)} is {text[:80]!r} in one line, and a number in others; print a number, "
+                "`NaN` if it has diverged, or null if it was not measured"
+            )
         return notices
