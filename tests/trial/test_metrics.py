@@ -801,6 +801,25 @@ def test_an_epoch_beside_or_among_the_others_leaves_them_as_they_are(lines: tupl
     assert collected("\n".join(lines), epochs=3) == (columns, [])
 
 
+def test_catboost_names_the_epochs_that_it_prints_in_its_own_way() -> None:
+    line = "{}:\tlearn: 0.9\ttest: {}\tbest: 0.1 ({})\ttotal: 47.1ms\tremaining: 1.2s"
+    values = {0: 0.8, 10: 0.6, 20: 0.3, 29: 0.4}
+    output = [line.format(at, value, at) for at, value in values.items()]
+    columns, _ = collected("\n".join([*output, "", "bestTest = 0.3", "bestIteration = 20"]), epochs=30)
+    assert {at: value for at, value in enumerate(columns["test"]) if value} == values
+    assert columns["bestTest"][29] == 0.3
+
+
+def test_timm_names_the_epoch_where_it_trains() -> None:
+    epoch = """Train: {} [   0/1250 (  0%)]  Loss: 6.9 (6.9)  Time: 1.0s, 10/s
+Train: {} [1249/1250 (100%)]  Loss: 6.5 (6.7)  Time: 1.0s, 10/s
+Test: [  10/10]  Time: 0.4 (0.4)  Loss:   6.1 (6.0)  Acc@1:  11.0 ( {})
+"""
+    output = "".join(epoch.format(at, at, value) for at, value in enumerate((50.5, 82.5, 70.5)))
+    columns, _ = collected(output + "*** Best metric: 82.5 (epoch 1)", epochs=3)
+    assert (columns["Acc@1"], columns["train_Loss"]) == ([50.5, 82.5, 70.5], [6.7, 6.7, 6.7])
+
+
 HUGGING_FACE = [(9.0, 0.0), (3.0, 0.5), (2.5, 1.0), (2.25, 1.5), (1.5, 2.0)]
 
 

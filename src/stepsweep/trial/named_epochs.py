@@ -16,8 +16,8 @@ _EPOCH = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 """Not the percents of a progress bar, nor how long an epoch takes."""
-_BRACKETS = re.compile(r"\s*\[(\d+)\]", re.ASCII)
-"""At the start of a line, as LightGBM has an epoch. Beside an epoch in words it is a process."""
+_AT_START = re.compile(r"\s*\[(\d+)\]|(\d+):\t|Train: (\d+)(?= \[ *\d+/)", re.ASCII)
+"""An epoch as LightGBM, CatBoost and timm print it. Beside an epoch in words, one in brackets is a process."""
 _OTHER = re.compile(
     r"\b(?:best|last|max|maximum|total|from|to|since|per|each|every|previous|prior|prev)(?:\s+so\s+far)?[\s:=(-]*$"
     r"|\b(?:next|until|till|will)\s+\w[^.;]*$",
@@ -62,9 +62,9 @@ def in_words(line: str) -> list[Named]:
         )
         for each in _EPOCH.finditer(line)
     ]
-    brackets = _BRACKETS.match(line)
-    if brackets and all(each.is_other for each in named):
-        named.insert(0, Named(0, brackets.end(), int(brackets[1])))
+    at_start = _AT_START.match(line)
+    if at_start and all(each.is_other for each in named):
+        named.insert(0, Named(0, at_start.end(), int(at_start[at_start.lastindex or 1])))
     return named
 
 
