@@ -3,8 +3,9 @@
 import fnmatch
 import logging
 import threading
+import time
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,7 @@ class JobQueue:
             process = self._attempts.start(this)
             self._processes[job.job_id] = process
             job.status = "RUNNING"
-        started = datetime.now()
+        started, began = datetime.now(), time.monotonic()
         if number == 1:
             job.job_started_at = started
         attempt["startedAt"] = _milliseconds(started)
@@ -200,10 +201,12 @@ class JobQueue:
                 process.ended.wait()
         with self._lock:
             del self._processes[job.job_id]
+        # Not the clock's time, which may be set meanwhile: jobs took hours then, or ended before they began.
+        stopped = started + timedelta(seconds=time.monotonic() - began)
         ending = self._attempts.ending(this, process)
         attempt.update(
             container={**attempt["container"], **(OUT_OF_MEMORY if used_too_much.is_set() else ending.container)},
-            stoppedAt=_milliseconds(datetime.now()),
+            stoppedAt=_milliseconds(stopped),
             statusReason=ending.status_reason,
         )
         if group := options.get("awslogs-group"):
@@ -214,7 +217,8 @@ class JobQueue:
         with self._lock:
             if job.ended.done():
                 return
-            job.job_stopped_at = datetime.now()
+            stopped = job.attempts[-1].get("stoppedAt") if job.attempts else None
+            job.job_stopped_at = datetime.fromtimestamp(stopped / 1000) if stopped else datetime.now()
             job.job_stopped = True
             if job.attempts:
                 job.exit_code = job.attempts[-1]["container"].get("exitCode")
