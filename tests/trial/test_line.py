@@ -26,6 +26,9 @@ Columns = dict[str, list[float | None]]
         ("2.1 loss 0.49 acc", "2.1 loss 0.49"),
         ("2.1 loss 0.49", "2.1 loss 0.49"),
         ("loss: 2.1, loss: 2.3", "2.1 and 2.3"),
+        ("loss=3.5M", "3.5M"),
+        ("loss 0.7秒", "0.7秒"),
+        ("loss: 1_234.5, lr=1", "1_234.5"),
     ],
 )
 def test_a_name_with_two_numbers_has_none(line: str, several: str) -> None:
@@ -115,3 +118,13 @@ def test_a_pattern_that_is_proposed_finds_the_number(text: str) -> None:
     as_told = Collector({name: re.compile(pattern)})
     as_told.feed(text.splitlines()[1])
     assert as_told.rows(1) == ([{"epoch": 1, name: -1e-05}], [])
+
+
+def test_the_time_of_a_metric_is_none_of_its_values() -> None:
+    said = (
+        "loss does not count: '1.1ms' is not one plain number; print each behind its name, as loss=0.5, without commas"
+    )
+    assert collected("loss: 1.1ms, backward: 3ms", 1) == ({}, [said])
+    assert collected("loss: 1.1ms\nloss: 2.1\nfid: 12it [00:01\nfid: 3", 1) == ({"loss": [2.1], "fid": [3]}, [])
+    with pytest.raises(NoMetrics, match=r"^loss: '1\.1M' is not one plain number"):
+        collected("loss: 1.1ms\nloss: 1.1M\nloss: 2.1", 1)

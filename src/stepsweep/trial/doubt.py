@@ -19,6 +19,14 @@ _SECOND = re.compile(rf"{_APART}{{1,24}}?({IN_WORDS})(?!\s*[:=/]|-\d|%\||\s*%?\s
 _FIRST = re.compile(r"[+-]?(?:\d*\.\d+(?:[eE][+-]?\d+)?|\d+\.?\d*[eE][+-]?\d+)", re.ASCII)
 _NAMELESS = re.compile(r"|[-|*>]+|.*[,;|]|.*[\d\])%]:?", re.DOTALL)
 """A word before a number that does not name it."""
+_STUCK = re.compile(r"\d[^\W\d]")
+_WITH_UNIT = re.compile(
+    rf"(?<![\w./@-])((?:[A-Za-z][\w./@-]*[_./@-])?(?:{ANY_USUAL}))(?:[\"']?\s*[=:]\s*|\s+(?=\d*\.\d))"
+    r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![eE][+-]?\d|it\b)[^\W\d][\w.]*)(?![\w=:])",
+    re.IGNORECASE,
+)
+"""A usual name, and a number to which a unit sticks, as in `mse=1.5M`; not the count of a progress bar."""
+_TIME = re.compile(r"[+-]?[\d.]+(?:[mµun]?s|secs?|min|h)", re.ASCII)
 _FAR = 64
 """How far before a name a number is looked for."""
 
@@ -50,3 +58,13 @@ def first(line: str, at: int, taken: Collection[int]) -> str:
     is_named = not _NAMELESS.fullmatch(before) and before.rstrip(":").lower() not in SPLITS
     is_taken = line.rindex(words[-1], 0, at) + len(words[-1]) in taken
     return "" if is_named or is_taken else words[-1]
+
+
+def with_units(line: str) -> list[re.Match[str]]:
+    """Returns where a line has usual names, each with a number to which a unit sticks."""
+    return list(_WITH_UNIT.finditer(line)) if _STUCK.search(line) else []
+
+
+def is_time(text: str) -> bool:
+    """Returns whether the unit of a number is one of time: how long a metric took is said beside its values."""
+    return bool(_TIME.fullmatch(text))

@@ -38,7 +38,7 @@ progress bar. Behind it what it has become, the rest of a number with commas, of
 _SENTENCE = re.compile(
     rf"(?<![\w./@-])(?<!(?u:\w))((?:{ANY_USUAL})(?:@[\d.]+)?|prec@\d+|{ANY_SPLIT})((?!))?\s+(?:(?:of|is|was)\s+)?"
     r"([+-]?(?:(?:\d+(?:,\d{3})*\.\d+|\.\d+|\d+(?=\s?%)|\d+\.?\d*(?=[eE]))(?:[eE][+-]?\d+)?"
-    rf"|(?<!is )(?<!was )(?<!of ){NOT_FINITE}))(?!\w|\.\d)"  # `Loss is nan, skipping it` is of a batch
+    rf"|(?<!is )(?<!was )(?<!of ){NOT_FINITE}))(?!(?u:\w)|\.\d)"  # `Loss is nan, skipping it` is of a batch
     rf"{_LATER}{_MORE}((?!))?{_MEAN}(?!%\|)",
     re.ASCII | re.IGNORECASE,
 )
@@ -140,8 +140,10 @@ def metrics_in(line: str) -> tuple[list[Found], dict[str, str]]:
     # These searches are most of what it costs to read a line.
     pairs = list(_PAIR.finditer(line)) if "=" in line or ":" in line else []
     lower = line.lower()
-    sentences = list(_SENTENCE.finditer(line)) if any(part in lower for part in IN_USUAL) else []
-    if not pairs and not sentences:
+    has_usual = any(part in lower for part in IN_USUAL)
+    sentences = list(_SENTENCE.finditer(line)) if has_usual else []
+    units = doubt.with_units(line) if has_usual else []
+    if not pairs and not sentences and not units:
         return [], {}
     matches = {match.start(): match for match in (*sentences, *pairs)}
     splits = [(match.start(), SPLITS[match[0].lower()]) for match in _SPLIT.finditer(line)]
@@ -151,7 +153,7 @@ def metrics_in(line: str) -> tuple[list[Found], dict[str, str]]:
     ends = {match.end() for match, name, *_ in named if name.lower() not in SPLITS}
     has_means = "(" in line and _has_means(line)
     found: dict[int, Found] = {}
-    unclear: dict[str, str] = {}
+    unclear = {_key(match[1], None, line, match.start(), splits): match[2] for match in units}
     for match, name, split, start in named:
         number, later, more, of, mean = match.groups()[2:]
         key = _key(name, split, line, start, splits)

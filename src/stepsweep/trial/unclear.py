@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from stepsweep.trial import line
+from stepsweep.trial import doubt, line
 from stepsweep.trial.columns import NoMetrics
 from stepsweep.trial.reader import Said
 
@@ -20,7 +20,9 @@ class Unclear:
 
     def add(self, said: Said) -> None:
         """Keeps what a line has."""
-        self._several = {**said.unclear, **self._several}
+        for name, text in said.unclear.items():
+            if name not in self._several or doubt.is_time(self._several[name]):
+                self._several[name] = text
         for name, text in said.texts.items():
             self._texts.setdefault((name, said.fields if said.epoch is None else ""), text)
         for one in said.found if said.fields else ():
@@ -36,9 +38,10 @@ class Unclear:
         for name, text in self._several.items():
             column = line.column(name)
             why = f"{text!r} is not one plain number; print each behind its name, as {column}=0.5, without commas"
-            if name in measured:
+            if name not in measured:
+                notices.append(f"{column} does not count: {why}")
+            elif not doubt.is_time(text):
                 raise NoMetrics(f"{column}: {why}")
-            notices.append(f"{column} does not count: {why}")
         for (name, fields), text in self._texts.items():
             if name not in measured:
                 continue
