@@ -844,15 +844,30 @@ def test_an_epoch_0_that_is_loaded_is_none_of_a_training_that_counts_from_1(line
     assert collected("\n".join(lines), epochs=4)[0]["val_loss"] == [0.6, 0.3, 0.5]
 
 
-@pytest.mark.parametrize("line", ["best_epoch=2", '{"best_epoch": 2}', "best_epoch: 2"])
-def test_the_best_epoch_is_not_that_of_its_row(line: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("best_epoch=2", "best_epoch"),
+        ('{"best_epoch": 2}', "best_epoch"),
+        ("best_epoch: 2", "best_epoch"),
+        ("best_Epoch=2", "best_Epoch"),
+        ("best_step=2", "best_step"),
+    ],
+)
+def test_the_best_epoch_is_not_that_of_its_row(line: str, name: str) -> None:
     output = [f"Epoch {at}/3 {each}" for at, each in enumerate(LOSSES, start=1)]
-    metrics = Collector()
-    for each in [*output, line]:
-        metrics.feed(each)
-    rows, _ = metrics.rows(3)
-    assert [row["epoch"] for row in rows] == [1, 2, 3]
-    assert rows[2]["best_epoch"] == 2
+    columns, _ = collected("\n".join([*output, line]))
+    assert columns[name] == [None, None, 2]
+
+
+def test_the_epoch_of_a_row_may_be_written_in_any_case() -> None:
+    columns, _ = collected('{"EPOCH": 2, "loss": 0.5}\n{"EPOCH": 4, "loss": 0.25}', epochs=4)
+    assert columns == {"loss": [None, 0.5, None, 0.25]}
+
+
+def test_an_object_of_json_that_may_only_mention_an_epoch_is_told_what_to_write() -> None:
+    with pytest.raises(NoMetrics, match=r"""^'{"epoch": 1}' names .* write .* as \{"epoch": 3, "loss": 0\.5\}$"""):
+        collected('{"epoch": 1}\n{"loss": 0.5}\n{"loss": 0.25}')
 
 
 @pytest.mark.parametrize(

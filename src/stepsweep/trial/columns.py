@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from stepsweep.trial.line import BEST, ON
+from stepsweep.trial.words import NOT_METRICS
 
 EPOCH = "epoch"
 
@@ -18,8 +19,8 @@ def columns(values: Mapping[str, dict[int, float]]) -> tuple[dict[str, dict[int,
     """Returns the values by the names of their columns, and a line for each that has no place there.
 
     `best_loss` is `loss` unless there is a loss beside it, and the loss that was measured on one thing alone is `loss`.
-    `best_epoch` is not the epoch of its row. Of a loss in every epoch and another that is said to be of nothing, and is
-    not in every epoch, the first counts: `Final loss: 0.4` is no value of epoch 1.
+    `best_epoch` is not the epoch of its row, nor `best_step` its step. Of a loss in every epoch and another that is
+    said to be of nothing, and is not in every epoch, the first counts: `Final loss: 0.4` is no value of epoch 1.
     """
     names = {key: key.rpartition(ON) for key in values}
     plain = {name for _, _, name in names.values()}
@@ -27,7 +28,8 @@ def columns(values: Mapping[str, dict[int, float]]) -> tuple[dict[str, dict[int,
     for key, (split, _, name) in names.items():
         alone = name.removeprefix(BEST)
         others = plain - {name}
-        is_alone = alone not in {EPOCH, *others} and not any(other.endswith(f"_{alone}") for other in others)
+        is_taken = alone in others or any(other.endswith(f"_{alone}") for other in others)
+        is_alone = not is_taken and alone.lower() not in NOT_METRICS
         found.append((key, split, alone if is_alone else name))
     count = Counter(name.lower() for _, _, name in found)
     most: dict[str, int] = {}

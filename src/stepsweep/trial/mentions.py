@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from stepsweep.trial import line
+from stepsweep.trial import documents, line
 from stepsweep.trial.kinds import Cells
 from stepsweep.trial.reader import Said
 
@@ -76,8 +76,10 @@ class Mentions:
 
     def why(self, name: str) -> str:
         """Says why the epochs of a name are unsure, and what to write instead."""
-        return (
-            f"{self._first.strip()[:120]!r} names an epoch, and lines with {line.column(name)} name none. To fix it, "
+        why = f"{self._first.strip()[:120]!r} names an epoch, and lines with {line.column(name)} name none. To fix it, "
+        if documents.in_line(self._first):
+            return why + f'write each epoch beside its metrics, as {{"epoch": 3, "{line.column(name)}": 0.5}}'
+        return why + (
             "print the epoch beside the metrics, or say which lines name one, as in metrics: "
             "{epoch: 'epoch (\\d+) begins'}; if no line matches, each line with metrics is an epoch"
         )

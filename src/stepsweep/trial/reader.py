@@ -165,7 +165,7 @@ def _remedy(text: str) -> str:
 
 def _epoch_of(document: Mapping[str, object]) -> int | None:
     """Returns the epoch that a JSON object names."""
-    found = numbers.read_any(document.get(EPOCH, document.get("Epoch")))
+    found = numbers.read_any(next((cell for name, cell in document.items() if name.lower() == EPOCH), None))
     return named_epochs.whole(found) if found is not None and math.isfinite(found) else None
 
 
