@@ -75,6 +75,7 @@ def test_another_number_that_has_a_name_or_a_unit_takes_none_from_a_name(before:
         ("in-sample acc: 0.5, out-of-sample acc: 0.4", {"in-sample_acc": [0.5], "out-of-sample_acc": [0.4]}),
         ("* Acc@1 71.2 Prec@5 90.1 ndcg@10 0.5", {"Acc@1": [71.2], "Prec@5": [90.1], "ndcg@10": [0.5]}),
         ("reward 1,234.5", {"reward": [1234.5]}),
+        ("I1201 train.py:120] loss: 2.1 (eval.py:7)", {"loss": [2.1]}),
     ],
 )  # fmt: skip
 def test_a_line_says_what_its_numbers_are(line: str, columns: Columns) -> None:
@@ -128,3 +129,13 @@ def test_the_time_of_a_metric_is_none_of_its_values() -> None:
     assert collected("loss: 1.1ms\nloss: 2.1\nfid: 12it [00:01\nfid: 3", 1) == ({"loss": [2.1], "fid": [3]}, [])
     with pytest.raises(NoMetrics, match=r"^loss: '1\.1M' is not one plain number"):
         collected("loss: 1.1ms\nloss: 1.1M\nloss: 2.1", 1)
+
+
+def test_a_name_that_says_what_it_was_measured_on_has_no_other_word_for_it() -> None:
+    lines = ["Epoch 1: val_loss=0.5", "Epoch 2: val_loss=0.4", "Training finished. Final val_loss: 0.3"]
+    columns, notices = collected("\n".join(lines), 2)
+    assert columns == {"val_loss": [0.5, 0.4]}
+    assert notices == [
+        "val_loss of epoch 2 is 0.4, not 0.3 of the line 'Training finished Final val loss', which other epochs do not "
+        "have"
+    ]

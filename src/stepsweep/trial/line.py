@@ -49,6 +49,8 @@ _SPLIT = re.compile(
     rf"(?<![\w./@-])(?<!\bstd )(?<!\bstd\. )(?<!\bstandard )(?:{ANY_SPLIT})(?!\.?[\w/@=-]|\.\.)",
     re.ASCII | re.IGNORECASE,
 )
+_HAS_SPLIT = re.compile(rf"(?:{ANY_SPLIT})[_/.-]", re.ASCII | re.IGNORECASE)
+"""Begins a name that says itself what it was measured on, whatever the words before it."""
 _DEVIATION = re.compile(r"\b(?:std\.?|standard)\s+$", re.ASCII | re.IGNORECASE)
 """What before `dev` means that it is no split."""
 _COUNT = re.compile(r"\s\d+\s+$", re.ASCII)
@@ -172,7 +174,8 @@ def metrics_in(line: str) -> tuple[list[Found], dict[str, str]]:
 
 
 def _is_metric(match: re.Match[str]) -> bool:
-    return match[1].lower() not in NOT_METRICS and (match[2] is None or match[2].lower() in SPLITS)
+    is_code = match[1].endswith(".py")  # as absl and rich name the line that logs
+    return not is_code and match[1].lower() not in NOT_METRICS and (match[2] is None or match[2].lower() in SPLITS)
 
 
 def _measured(line: str, match: re.Match[str], splits: list[tuple[int, str]]) -> tuple[str, str | None, int]:
@@ -224,9 +227,9 @@ def valid_name(name: str) -> str:
 def _key(name: str, split: str | None, line: str, start: int, splits: list[tuple[int, str]]) -> str:
     """Returns a valid name with `best_`, and with what its value was measured on, as the words before it say."""
     name = valid_name(name)
+    split = split or (None if _HAS_SPLIT.match(name) else _split_before(start, splits))
     if _BEST_BEFORE.search(line, max(start - _MOST_BEST, 0), start):
         name = BEST + name
-    split = split or _split_before(start, splits)
     return f"{split}{ON}{name}" if split else name
 
 
