@@ -1,12 +1,10 @@
 """Finished trials of a trainer that has changed since: says that they do not count, or counts them on request."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
 
 from stepsweep.bucket.artifacts import MAX_FILES
-from stepsweep.bucket.plans import Plan
 from stepsweep.bucket.records import Records
 from stepsweep.bucket.s3 import Bucket, for_all
 from stepsweep.bucket.stores import Store
@@ -16,13 +14,14 @@ from stepsweep.client.deployment import Deployment, explained
 from stepsweep.client.running.control import Control
 from stepsweep.contract import keys
 from stepsweep.contract.described import number_of
+from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.space import key_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial, trial_id_of
 
-MAX_CANDIDATES = 5
-"""Earlier sweeps that are looked at."""
+MAX_LOOKED_AT = 10
+"""Earlier versions of a trainer that are looked at; for a model, sweeps of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,21 +69,24 @@ def former(spec: SweepSpec, cloud: Cloud, deployment: Deployment) -> Former | No
         latest = records.latest(spec.name)
         if latest is not None and latest.trainer_version == deployment.trainer_version:
             return None
-        for name in islice(_candidates(spec, cloud), MAX_CANDIDATES):
-            earlier = records.spec(name)
-            plan = records.plan(earlier) if earlier else None
-            if plan is None or plan.trainer_version == deployment.trainer_version:
+        looked_at: list[str] = []
+        for name, version in _others(records, spec, cloud, deployment.trainer_version):
+            # Without a model, all sweeps of one trainer have the same of its trials.
+            if version in looked_at and not spec.search.learns:
                 continue
-            pairs = dict(_pairs(spec, plan, deployment.trainer_version))
+            pairs = dict(_pairs(records, spec, name, old=version, new=deployment.trainer_version))
             if trials := _left(deployment.store, pairs, spec.rungs):
                 changed = _changed(cloud, name)
                 return Former(
-                    version=plan.trainer_version,
+                    version=version,
                     changed=changed,
                     ignore_file=trainers.ignore_file(cloud.trainer, changed),
                     trials=trials,
                     rungs=spec.rungs,
                 )
+            looked_at.append(version)
+            if len(looked_at) == MAX_LOOKED_AT:
+                break
     return None
 
 
@@ -138,30 +140,38 @@ def _keep_artifacts(bucket: Bucket, metrics: bytes, old: str, new: str, epochs: 
             return
 
 
-def _candidates(spec: SweepSpec, cloud: Cloud) -> Iterator[str]:
-    """Yields the names of sweeps whose trainer may be this one, the likeliest first."""
-    yield spec.name
-    if cloud.is_local:
-        yield from trainers.sweeps_at(cloud.directory, trainers.home_of(cloud.trainer))
+def _others(records: Records, spec: SweepSpec, cloud: Cloud, version: str) -> Iterator[tuple[str, str]]:
+    """Yields sweeps whose trainer may be an earlier version of this one, the likeliest first, with their version."""
+    at_place = trainers.sweeps_at(cloud.directory, trainers.home_of(cloud.trainer)) if cloud.is_local else []
+    for name in (spec.name, *at_place):
+        with suppress(InvalidDocument):  # another sweep's, which shall not be in the way of this one
+            latest = records.latest(name)
+            if latest is not None and latest.trainer_version != version:
+                yield name, latest.trainer_version
 
 
 def _changed(cloud: Cloud, name: str) -> tuple[str, ...]:
     return trainers.changed(cloud.directory, name, cloud.trainer) if cloud.is_local else ()
 
 
-def _pairs(spec: SweepSpec, plan: Plan, version: str) -> Iterator[tuple[str, str]]:
-    """Yields the ids of the same trials of the former and of the present trainer."""
-    olds = first_round(spec, trainer_version=plan.trainer_version)
-    news = first_round(spec, trainer_version=version)
-    yield from ((old.trial_id, new.trial_id) for old, new in zip(olds, news, strict=True))
-    same_options = key_of(plan.spec.fixed) == key_of(spec.fixed)
-    if spec.search.learns and same_options and plan.spec.environment == spec.environment:
-        # Of any other search these are all. A model may also propose what it did then.
-        yield from (
-            (trial.trial_id, _id_of(trial, spec, version))
-            for trial in plan.trials.values()
-            if not any(spec.space.faults_of(trial.params))
-        )
+def _pairs(records: Records, spec: SweepSpec, earlier: str, *, old: str, new: str) -> Iterator[tuple[str, str]]:
+    """Yields the ids of the same trials of two versions of the trainer; a model may also propose an earlier sweep's."""
+    olds, news = (first_round(spec, trainer_version=version) for version in (old, new))
+    yield from ((then.trial_id, now.trial_id) for then, now in zip(olds, news, strict=True))
+    if spec.search.learns:
+        yield from ((trial.trial_id, _id_of(trial, spec, new)) for trial in _that_fit(records, spec, earlier))
+
+
+def _that_fit(records: Records, spec: SweepSpec, earlier: str) -> list[Trial]:
+    """Returns the trials of an earlier sweep that this one may have too; none if its records are damaged."""
+    try:
+        its = records.spec(earlier)
+        plan = records.plan(its) if its else None
+    except InvalidDocument:
+        return []
+    if its is None or plan is None or key_of(its.fixed) != key_of(spec.fixed) or its.environment != spec.environment:
+        return []
+    return [trial for trial in plan.trials.values() if not any(spec.space.faults_of(trial.params))]
 
 
 def _id_of(trial: Trial, spec: SweepSpec, version: str) -> str:

@@ -22,6 +22,7 @@ from stepsweep.client.clouds.which_trainer import (
     with_trainer_of,
 )
 from stepsweep.client.deployment import CloudError, Deployment
+from stepsweep.client.operations import keeping
 from stepsweep.client.operations.keeping import Former, former, kept
 from stepsweep.client.operations.naming import sweep_of_execution
 from stepsweep.client.running.control import Control, Found
@@ -421,7 +422,7 @@ def _keep(found: Former, deployment: Deployment) -> None:
 
 
 def test_on_this_machine_the_latest_sweeps_of_the_place_are_looked_at(
-    stack: Stack, tmp_path: Path, trainer: Path
+    stack: Stack, tmp_path: Path, trainer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloud = cloud_of(tmp_path / "cloud", trainer=trainer)
     for name in ("one", "two"):
@@ -436,10 +437,17 @@ def test_on_this_machine_the_latest_sweeps_of_the_place_are_looked_at(
     assert found is not None
     assert (list(found.trials), found.changed) == ([trial.trial_id], ("train.py",))
     assert former(spec, replace(cloud, trainer=tmp_path), changed) is None
-    # A quick try of the changed trainer hides none of them.
-    stack.planned_for("2", {"name": "smoke", "parameters": {"lr": [0.9]}, "epochs": 1})
-    remember_trainer(cloud, "smoke")
-    assert former(spec, cloud, changed) == replace(found, changed=("train.py",))
+    # Quick tries of the changed trainer hide none of them, nor does a damaged sweep.
+    monkeypatch.setattr(keeping, "MAX_LOOKED_AT", 1)
+    for name in ("smoke", "again"):
+        stack.planned_for("2", {"name": name, "parameters": {"lr": [0.9]}, "epochs": 1})
+        remember_trainer(cloud, name)
+    stack.bucket.put(keys.latest_key("smoke"), b"damaged", "application/json")
+    assert former(spec, cloud, changed) == found
+    model = SweepSpec.from_json({**spec.to_json(), **BY_A_MODEL})
+    assert former(model, cloud, changed) == found, "a model may ask for it again"
+    stack.bucket.put(keys.spec_key("two"), b"damaged", "application/json")
+    assert former(model, cloud, changed) is None
 
 
 # --- ahead of a sweep -------------------------------------------------------------------------------------------------
