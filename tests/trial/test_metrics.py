@@ -772,6 +772,13 @@ def test_an_epoch_that_a_line_only_mentions_ends_no_count_of_the_others_in_silen
     assert [row["val_loss"] for row in rows] == [0.6, 0.3, 0.5]
 
 
+def test_what_is_printed_again_and_again_before_the_first_epoch_is_named_as_left_out() -> None:
+    lines = ["pretrain_loss=0.9", "pretrain_loss=0.8", *(f"Epoch {at}: {each}" for at, each in enumerate(LOSSES, 1))]
+    columns, (notice,) = collected("\n".join(lines))
+    assert "pretrain_loss" not in columns
+    assert notice.startswith("pretrain_loss does not count: it was printed before the first line that names an epoch")
+
+
 def test_an_epoch_that_is_mentioned_too_early_is_no_epoch_of_the_metrics_below() -> None:
     lines = ["Epoch 1", "lr drops at epoch 3", LOSSES[0], "Epoch 2", LOSSES[1], "Epoch 3", LOSSES[2]]
     with pytest.raises(NoMetrics, match=r"^'Epoch 1' names an epoch, and lines with train_loss name none"):

@@ -80,7 +80,7 @@ class Collector:
         # An epoch before, of a line that names the best one, is not that of the lines below.
         newest = self._epochs.saved if counting.newest is None else counting.newest
         is_past = epoch is not None and epoch < newest and line.is_of_the_best(said.text)
-        is_unnamed = counting.first is None and epoch is not None and epoch > 1 and self._uncounted.have_again()
+        is_unnamed = counting.first is None and epoch is not None and epoch > 1 and self._uncounted.again()
         if is_unnamed and line.is_of_the_best(said.text):
             return  # The best of epochs that were not named is one of the values above.
         if not is_past:
@@ -246,6 +246,9 @@ class Collector:
             self._epochs.check_numbers(self._counting.named_from_1, epochs)
             if unsure and is_all:
                 raise NoMetrics(f"{line.column(unsure[0])} {below.unsure(line.column(unsure[0]))}")
+            if values:
+                others = {*mentioned, *self._epochs.columns}
+                unsure += [name for name in self._uncounted.again() if name not in others]
             notices += [f"{name} does not count: it {below.unsure(name)}" for name in map(line.column, unsure)]
         if mentioned and max(map(len, values.values()), default=0) < 2:
             raise NoMetrics(self._mentions.why(mentioned[0]))
@@ -257,8 +260,8 @@ class Collector:
         self._check_order(values)
         if not values:
             self._uncounted.check_replayed(self._lost)
-            values, others = self._bars.by_epoch(self._uncounted, epochs)
-            notices += others
+            values, left_out = self._bars.by_epoch(self._uncounted, epochs)
+            notices += left_out
         if epochs is not None and any(min(column) <= epochs for column in values.values()):
             # As Lightning's test after the training, which logs the epoch after the last one.
             after = [name for name, column in values.items() if min(column) > epochs]
@@ -272,8 +275,8 @@ class Collector:
             raise NoMetrics(f"--metric {absent[0]}: no line matched its pattern `{self._named[absent[0]].pattern}`")
         if not values:
             return [], notices
-        values, others = columns(values)
-        notices += others
+        values, left_out = columns(values)
+        notices += left_out
         for name, column in values.items():
             missing = [epoch for epoch in range(1, last + 1) if epoch not in column]
             if missing and self.resumed:

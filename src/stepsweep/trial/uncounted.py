@@ -52,9 +52,9 @@ class Uncounted:
                 found._redraws[name] = [False] * len(kept)
         return found
 
-    def have_again(self) -> bool:
-        """Whether lines of one kind have a name more than once, as those of several epochs do."""
-        return any(len(set(kinds)) < len(kinds) for kinds in self.kinds.values())
+    def again(self) -> list[str]:
+        """Returns the names that lines of one kind have more than once, as those of several epochs do."""
+        return [name for name, kinds in self.kinds.items() if len(set(kinds)) < len(kinds)]
 
     def last_of(self, name: str) -> dict[str, float]:
         """Returns the last value of a name by kind of line."""
