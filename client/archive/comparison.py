@@ -182,7 +182,7 @@ def _compared(
 def _not_comparable(specs: Sequence[SweepSpec]) -> str:
     if several := [spec.name for spec in specs if spec.has_front]:
         which = f"{', '.join(several)} {'has' if len(several) == 1 else 'have'}"
-        return f"{which} several objectives, and so a Pareto front, of which no trial wins"
+        return f"{which} several objectives, and so a Pareto front instead of a winner"
     if len({spec.objective for spec in specs}) == 1:
         return ""
     said = ", ".join(f"{spec.name} has {spec.objective.metric} ({spec.objective.direction.value})" for spec in specs)

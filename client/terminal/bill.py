@@ -58,8 +58,9 @@ def told(spec: SweepSpec, estimate: Estimate, epochs: int) -> Iterator[str]:
     yield f"On AWS {_told(bill)}{'' if estimate.is_of_machine else ', if a machine there is as fast as this one'}."
     rate = f"{estimate.fleet.usd_per_hour:.4g} USD per hour ({estimate.price_from})"
     yield f"The trials take {usd_range(bill.jobs_usd)} USD of that: {time}, {rate}."
-    yield f"The rest is boot, image, waits, idling, disk and address of {number_of(bill.machines, 'machine')}."
-    yield f"{'Free-running' if spec.rounds else 'In rounds'}: {_told(_other(spec, estimate, paces))}."
+    machines = number_of(bill.machines, "machine")
+    yield f"The rest is for {machines}: boot, image pull, waiting, idling, disk and IP address."
+    yield f"The same search {'free-running' if spec.rounds else 'in rounds'}: {_told(_other(spec, estimate, paces))}."
     (few, cheapest), (many, fastest) = _choices(spec, estimate, paces)
     if few != many:
         yield f"Cheapest with max_concurrency {few}: {_told(cheapest)}. Fastest with {many}: {_told(fastest)}."

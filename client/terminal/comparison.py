@@ -111,7 +111,7 @@ def _best(view: View, found: Comparison) -> None:
         )
         view.line(Text.assemble(("Best     ", "bold"), f"{best.sweep}, {distances}"))
     elif not found.not_comparable and len(winners) > 1:
-        view.line("Best     the best of them are equal")
+        view.line("Best     none: the best values are equal")
     if len(winners) > 1:
         differ = ", ".join(found.differing_params)
         view.line(f"Winners  differ in {differ}" if differ else "Winners  have the same params")

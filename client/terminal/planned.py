@@ -30,7 +30,7 @@ def show_plan(
     schedule = rounds.schedule(spec)
     epochs = sum(each.epochs for each in schedule)
     _, most = rounds.at_most(spec)
-    in_all = f": {epochs:,} epochs in all, unless they stop early" if spec.epochs > 1 else ""
+    in_all = f": {epochs:,} epochs at most" if spec.epochs > 1 else ""
     if most > epochs:
         in_all = f": about {epochs:,} epochs in all, at most {most:,} if all trials are promoted"
     view.line(f"{described(spec)}{in_all}.")

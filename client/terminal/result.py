@@ -200,7 +200,7 @@ def _winner(
         view.line(f"         {better}")
     elif winner.n == 1 and (ties := equal_to_first(rows)):  # the execution's output has only the first ties
         those = some([told_apart(tie, differ) for tie in ties])
-        view.line(f"Tie      the same value, at a later epoch or later in the plan: {those}")
+        view.line(f"Tie      the same value, but at a later epoch, or later in the plan: {those}")
     elif (second := next((row for row in rows if row.rank == 2), None)) and second.value is not None:
         value = f"{metric} {shown_value(second.value)}{behind(spec, rows[0], second)}"
         view.line(f"Second   {told_apart(second, differ)}  {value}")

@@ -187,12 +187,12 @@ def test_a_plan_shows_its_trials_in_order_and_starts_nothing(sweep: Sweep) -> No
     ended = sweep("plan", "--set", "lr=0.1,0.01", "--set", "momentum=0.5,0.9", "--epochs", "3", "--fixed", "a=b")
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.splitlines() == [
-        "4 trials (lr 2 x momentum 2), up to 3 epochs each: 12 epochs in all, unless they stop early.",
+        "4 trials (lr 2 x momentum 2), up to 3 epochs each: 12 epochs at most.",
         "On AWS 0.1 to 0.2 hours, 0.16 to 0.79 USD.",
         "The trials take 0.01 USD of that: 6 s per epoch, as in the tutorial, 0.526 USD per hour (a g4dn.xlarge in "
         "us-east-1 in 2021).",
-        "The rest is boot, image, waits, idling, disk and address of 4 machines.",
-        "Free-running: 0.1 to 0.2 hours, 0.16 to 0.80 USD.",
+        "The rest is for 4 machines: boot, image pull, waiting, idling, disk and IP address.",
+        "The same search free-running: 0.1 to 0.2 hours, 0.16 to 0.80 USD.",
         "Cheapest with max_concurrency 1: 0.1 to 0.3 hours, 0.05 to 0.24 USD. Fastest with 4: 0.1 to 0.2 hours, "
         "0.16 to 0.79 USD.",
         "Every trial: a=b",
@@ -336,8 +336,8 @@ def test_a_plan_of_several_rounds_shows_each_with_its_jobs_epochs_and_price_at_m
     assert ended.returncode == 0, ended.stderr
     first, _, usd, *_ = lines = ended.stdout.splitlines()
     assert first == (
-        "random search: 9 trials (lr 0.0001..1 log) x 2 seeds, up to 27 epochs each, the best 1/3 of them beyond 3: "
-        "126 epochs in all, unless they stop early."
+        "random search: 9 params (lr 0.0001..1 log) x 2 seeds, 18 trials, up to 27 epochs each; the best 1/3 continue "
+        "after epoch 3: 126 epochs at most."
     )
     assert usd.startswith("The trials take 0.11 to 0.12 USD of that: ")
     assert lines[7:11] == [

@@ -58,7 +58,7 @@ def test_the_best_value_so_far_over_results_time_and_job_time() -> None:
     assert [point.improves for point in found.points] == [True, False, True, False]
     assert [point.seconds for point in found.points] == [2, 3, 5, 9]
     assert [point.job_seconds for point in found.points] == [2, 4, 6, 8]
-    assert found.said == "The best value was result 3 of 4."
+    assert found.said == "Result 3 of 4 was the best."
     assert found.overs == [Over.TRIALS, Over.TIME, Over.JOB_TIME]
     assert found.ended_by == ""
 
@@ -101,7 +101,7 @@ def test_with_halving_each_rung_has_a_best_value_of_its_own() -> None:
     assert [point.improves for point in found.points] == [True, False, False, True]
     assert [rung.name for rung in found.rungs] == ["3 epochs", "9 epochs"]
     assert [rung.said for rung in found.rungs] == ["3 ended, 1 promoted", "1 ended"]
-    assert found.said == "The best value after 9 epochs was result 4 of 4."
+    assert found.said == "Result 4 of 4 was the best after 9 epochs."
     lines = {str(line.get_label()): line_of(line) for line in best_so_far(found, ACCURACY).axes[0].lines}
     assert lines["best after 3 epochs"] == [[1, 0.5], [4, 0.5]]
     assert lines["best after 9 epochs"] == [[4, 0.45], [4, 0.45]]

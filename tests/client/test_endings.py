@@ -51,7 +51,7 @@ def test_what_stopped_early_is_known_on_a_rung_when_the_round_before_has_ended(t
     )  # fmt: skip
     found = gathered(cloud, cloud.looked_at(), "mine").course
     assert found is not None
-    assert found.said == "The best value after 8 epochs was result 7 of 7."
+    assert found.said == "Result 7 of 7 was the best after 8 epochs."
     assert [(point.number, point.rung) for point in found.points if point.trial_id.startswith("lr-0_4")] == [
         (1, 0), (5, 1), (7, 2),
     ]  # fmt: skip

@@ -122,7 +122,7 @@ def test_the_list_tells_fronts_from_winners_and_from_neither(recorded: RecordedC
 
 def test_a_comparison_has_no_winner_of_it_and_no_difference(recorded: RecordedCloud) -> None:
     shown = said(recorded, "compare", "one", "pair")
-    assert "pair has several objectives, and so a Pareto front, of which no trial wins" in shown
+    assert "pair has several objectives, and so a Pareto front instead of a winner" in shown
     assert "3 trials by val_accuracy, ms" in shown
     found = json.loads(said(recorded, "compare", "pair", "one", "--json"))
     assert (found["best"], found["sweeps"][0]["front"], found["sweeps"][0]["value"]) == (None, 3, None)

@@ -86,7 +86,7 @@ def test_ties_are_named_as_ties(recorded: RecordedCloud) -> None:
         recorded.succeeded("tied", trial, CURVE)
     recorded.reduced("tied")
     text = opened(recorded, "tied").text
-    assert "Tie: 1 other trial reached the same value, at a later epoch or later in the plan: lr=0.01 ." in text
+    assert "Tie: 1 other trial reached the same value, but at a later epoch, or later in the plan: lr=0.01 ." in text
     assert "Second:" not in text
 
 

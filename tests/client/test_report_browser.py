@@ -278,6 +278,15 @@ def test_a_value_that_is_on_no_line_is_drawn_as_a_point(chromium: Browser, recor
     assert_quiet(chromium)
 
 
+def test_rows_that_are_means_of_trials_are_counted_as_params(chromium: Browser, recorded: RecordedCloud) -> None:
+    for trial in recorded.planned("seeds", {"lr": [0.1, 0.01]}, epochs=1, repeats=2):
+        recorded.succeeded("seeds", trial, {"val_accuracy": [0.5]})
+    recorded.reduced("seeds")
+    opened(chromium, recorded, "seeds")
+    assert chromium.run("return document.getElementById('shown').textContent") == "2 params"
+    assert_quiet(chromium)
+
+
 def test_a_line_passes_below_the_axis_of_a_parameter_that_does_not_apply(
     chromium: Browser, recorded: RecordedCloud
 ) -> None:

@@ -27,7 +27,7 @@ RESULT = """\
            lr=0.1 momentum=0.9
 
 Winner   --lr 0.01 --momentum 0.5  val_accuracy 0.9 at epoch 1
-Tie      the same value, at a later epoch or later in the plan: lr=0.01 momentum=0.9
+Tie      the same value, but at a later epoch, or later in the plan: lr=0.01 momentum=0.9
 
 Trials   2 SUCCEEDED, 1 FAILED, 1 INVALID
 Jobs     0:00:00 in all, 0 USD by estimate
@@ -124,7 +124,6 @@ def test_no_trial_succeeded(sweep: Sweep, stack: Stack) -> None:
         "          lr=0.1 momentum=0.5; lr=0.1 momentum=0.9; lr=0.01 momentum=0.5; lr=0.01 momentum=0.9\n"
     ) in ended.stdout
     assert lines(ended.stderr) == [
-        "sweep: the execution FAILED: NoTrialSucceeded",
         "sweep: None of 4 trials succeeded (4 FAILED).",
         "sweep: 4x exit code 1: out of paper",
     ]
@@ -151,18 +150,21 @@ def test_a_function_that_broke_is_said_without_its_traceback(sweep: Sweep, stack
 
 
 @pytest.mark.parametrize(
-    ("folds", "trials", "many"),
-    [((), "one trial", ""), (("--folds", "2"), "one trial per fold, 2 trials,", " x 2 folds")],
+    ("folds", "trials", "planned"),
+    [
+        ((), "one trial", "1 trial (lr 1 x momentum 1)"),
+        (("--folds", "2"), "one trial per fold, 2 trials,", "1 params (lr 1 x momentum 1) x 2 folds, 2 trials"),
+    ],
 )
 def test_a_calibration_that_fails_is_told_and_no_plan_is_shown(
-    sweep: Sweep, stack: Stack, folds: tuple[str, ...], trials: str, many: str
+    sweep: Sweep, stack: Stack, folds: tuple[str, ...], trials: str, planned: str
 ) -> None:
     stack.fails_with("NoMachine", "none is there")
     ended = sweep.on(stack, "plan", *SPEC, *folds, "--calibrate")
     assert (ended.returncode, ended.stdout) == (1, "")
     first, title, arn, _console, *faults = lines(ended.stderr)
     assert first == f"Training {trials} for one epoch, in AWS, which costs its time …"
-    assert title == f"Sweep mine-calibration: 1 trial (lr 1 x momentum 1){many}."
+    assert title == f"Sweep mine-calibration: {planned}."
     assert re.fullmatch(r"Execution arn:\S+:mine-calibration-[0-9a-f]{8}", arn)
     assert faults == ["sweep: the execution FAILED: NoMachine", "sweep: none is there"]
 

@@ -230,7 +230,7 @@ def test_side_by_side_trials_after_other_epochs_are_not_the_same(tmp_path: Path)
 def test_sweeps_side_by_side(site: Site) -> None:
     assert site.get("/compare?sweep=mine&sweep=front").text == (
         "mine, front: Sweeps side by side The values are not comparable: front has several objectives, and so a Pareto "
-        "front, of which no trial wins. sweep status winner or front metric value difference trials epochs job time "
+        "front instead of a winner. sweep status winner or front metric value difference trials epochs job time "
         "mine finished lr=0.1 act=b val_accuracy 0.9 4 of 4 9 0:00:07 "
         "front finished 1 trial val_loss, val_accuracy 2 of 2 6 0:00:04 "
         "A difference is relative to the first sweep, and positive if a sweep is better. Trials in common mine and "
@@ -408,7 +408,7 @@ BUTTONS = "Download the report Start one like it"
             f"trials … Train the failed trials again with priority high normal low {BUTTONS} {STOP.format('mine')} "
             "Winner --lr 0.1 --act b Copy 0.9 val_accuracy at epoch 2 of 3 Second: lr=0.01 act=a with 0.8, 0.1 behind. "
             "Trials 4 3 SUCCEEDED · 1 FAILED Epochs trained 9 at most 3 per trial, without those of jobs that left "
-            "no metrics Job time 0:00:07 by Batch's timestamps Cost none it ran on this machine",
+            "no metrics Job time 0:00:07 from the start to the end of each attempt Cost none it ran on this machine",
         ),
         (
             "halfway",
@@ -417,17 +417,17 @@ BUTTONS = "Download the report Start one like it"
             f"Reading the trials … Resume with priority high normal low {BUTTONS} {STOP.format('halfway')} "
             "It was interrupted: 1 of 2 trials has ended. sweep resume halfway --dir cloud continues it. "
             "Best so far --lr 0.1 Copy 0.7 val_accuracy at epoch 2 of 3 Trials 1 of 2 1 SUCCEEDED Epochs trained 3 "
-            "at most 3 per trial Job time … by Batch's timestamps Cost none it ran on this machine",
+            "at most 3 per trial Job time … from the start to the end of each attempt Cost none it ran on this machine",
         ),
         (
             "front",
-            "finished · front: front finished 2 trials (lr 2), up to 3 epochs each; lowest val_loss , highest "
-            "val_accuracy , of which no trial wins: see the front. Front Note Learning curves Leaderboard Jobs Spec "
-            f"Reproduce Reading the trials … {BUTTONS} {STOP.format('front')} "
-            "The front 1 trial that no other trial beats: none is at least as good in val_loss (minimize), "
-            "val_accuracy (maximize), and better in one. All values of a trial are of one epoch. "
+            "finished · front: front finished 2 trials (lr 2), up to 3 epochs each; the lowest val_loss and the "
+            "highest val_accuracy ; the result is a front instead of a winner. Front Note Learning curves Leaderboard "
+            f"Jobs Spec Reproduce Reading the trials … {BUTTONS} {STOP.format('front')} "
+            "The front 1 trial that no other trial beats. A trial beats another if it is at least as good in val_loss "
+            "(minimize), val_accuracy (maximize), and better in one. All values of a trial are of one epoch. "
             "params val_loss val_accuracy epoch lr=0.1 0.1 0.6 3 Trials 2 2 SUCCEEDED Epochs trained 6 at most 3 per "
-            "trial Job time 0:00:04 by Batch's timestamps Cost none it ran on this machine",
+            "trial Job time 0:00:04 from the start to the end of each attempt Cost none it ran on this machine",
         ),
     ],
 )
@@ -475,7 +475,7 @@ def test_the_data_of_a_sweep(site: Site) -> None:
             "overs": ["trials", "time", "job-time"],
             "usd_per_job_second": None,
             "ended_by": "",
-            "said": "The best value was result 2 of 4.",
+            "said": "Result 2 of 4 was the best.",
         },
     }
     assert json.loads(site.get("/sweeps/halfway/jobs").body)["course"]["count"] == 1

@@ -17,21 +17,23 @@ MAX_CHARACTERS = 240
 
 def described(spec: SweepSpec) -> str:
     """Describes a sweep in a few words: `9 trials (lr 3 x momentum 3), up to 100 epochs each`."""
-    trials = number_of(spec.number_of_params, "trial")
     each = [f"{spec.folds} folds"] if spec.folds else []
     each += [f"{spec.repeats} seeds"] if spec.repeats > 1 else []
-    times = f" x {' x '.join(each)}" if each else ""
+    tried, times = number_of(spec.number_of_params, "trial"), ""
+    if each:
+        tried = f"{spec.number_of_params:,} params"
+        times = f" x {' x '.join(each)}, {number_of(spec.number_of_trials, 'trial')}"
     how = f"{spec.search.method.value} search: "
     if spec.search.method is Method.GRID:
         how = ""
     elif spec.search.method is Method.LIST:
-        trials, how = f"{trials} by hand", ""
-    further = f", the best 1/{spec.halving.factor} of them beyond {spec.rungs[0]}" if spec.halving else ""
+        tried, how = f"{tried} by hand", ""
+    further = f"; the best 1/{spec.halving.factor} continue after epoch {spec.rungs[0]}" if spec.halving else ""
     if spec.halving and len(spec.rungs) == 1:
         further = f"; halving has no effect, since its first rung is {number_of(spec.halving.min_epochs, 'epoch')}"
     how = how if spec.rounds else f"free-running {how or 'search: '}"
     up_to = f", up to {spec.epochs:,} epochs each" if spec.epochs > 1 else ""
-    return f"{how}{trials} ({_space(spec)}){times}{up_to}{further}"
+    return f"{how}{tried} ({_space(spec)}){times}{up_to}{further}"
 
 
 def _space(spec: SweepSpec) -> str:

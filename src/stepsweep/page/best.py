@@ -70,8 +70,8 @@ def front_of(facts: Facts) -> Markup:
     return markup(
         '<section id="on-front" class="winner" aria-labelledby="on-front-title">\n'
         '  <h2 id="on-front-title">{title}</h2>\n'
-        "  <p>{trials} that no other trial beats: none is at least as good in {names}, and better in one. All values "
-        'of a trial are of one epoch.</p>\n  <div class="scroll"><table>\n'
+        "  <p>{trials} that no other trial beats. A trial beats another if it is at least as good in {names}, and "
+        'better in one. All values of a trial are of one epoch.</p>\n  <div class="scroll"><table>\n'
         '    <thead><tr><th scope="col">params</th>{heads}{epoch}</tr></thead>\n'
         "    <tbody>\n{rows}\n</tbody>\n  </table></div>\n  <p>{more}</p>\n</section>",
         title="The front" if facts.state == "finished" else "The front so far",
@@ -122,7 +122,7 @@ def _next_best(facts: Facts, winner: Row) -> Markup:
             why = f"a t-test of the {tested(facts.spec)} does not tell the winner from "
         else:
             others = number_of(len(facts.ties), "other trial")
-            why = f"{others} reached the same value, at a later epoch or later in the plan: "
+            why = f"{others} reached the same value, but at a later epoch, or later in the plan: "
         tied = [markup("<code>{}</code>", label(facts.spec, row)) for row in facts.ties]
         return markup("<p>Tie: {}\n    {}.</p>", why, some_of(tied, MAX_NAMED))
     if second is None or second.value is None:

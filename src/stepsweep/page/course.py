@@ -164,4 +164,4 @@ def _said(spec: SweepSpec, points: Sequence[Point]) -> str:
     last = max(point.rung for point in points if point.value is not None)
     found = next(point for point in reversed(points) if point.rung == last and point.improves)
     after = f" after {number_of(spec.rungs[last], 'epoch')}" if spec.halving else ""
-    return f"The best value{after} was result {found.number:,} of {len(points):,}."
+    return f"Result {found.number:,} of {len(points):,} was the best{after}."

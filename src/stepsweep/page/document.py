@@ -88,7 +88,11 @@ def body(
         "of_slices": " Colours are rungs, as in the chart of the best values." if halved else "",
         "of_course": sentences.COURSE_OF_RUNGS if halved else sentences.COURSE,
         "of_ranks": (" Trials of a higher rung come first; colours are rungs." if halved else "")
-        + (" A line is a mean's standard error, and small points are its trials." if facts.has_several else ""),
+        + (
+            " A line through a point is its mean's standard error; small points are its trials."
+            if facts.has_several
+            else ""
+        ),
         "rungs": _rungs(facts.metric) if halved else NOTHING,
         "overfits": f"; if {validation} rises after its lowest value{falls}, the trial overfits" if validation else "",
         "of_curves": (several if facts.has_several else "")

@@ -81,7 +81,7 @@ def _wins(spec: SweepSpec) -> Markup:
         for each in spec.objectives
     ]
     if spec.has_front:
-        return markup("{}, of which no trial wins: see the front.", joined(ends, ", "))
+        return markup("the {}; the result is a front instead of a winner.", joined(ends, " and the "))
     return markup("the {} wins.", ends[0])
 
 
@@ -154,7 +154,7 @@ def _tiles(facts: Facts) -> Markup:
         tiles.append(_tile("Epochs trained", f"{report.standing.epochs:,}", said + of_ended))
     unknown = markup('<span id="job-time">…</span>')
     time = unknown if report.job_seconds is None else str(timedelta(seconds=round(report.job_seconds)))
-    by = f"{cost.gpu_seconds:,.0f} GPU-seconds" if cost else "by Batch's timestamps"
+    by = f"{cost.gpu_seconds:,.0f} GPU-seconds" if cost else "from the start to the end of each attempt"
     tiles.append(_tile("Job time", time, by + of_ended))
     if cost:
         usd = (f"{cost.usd_estimate:,.2f} USD", "estimated from the stack's price per hour")

@@ -134,7 +134,7 @@ const SweepPage = (() => {
     if (!timeline) return; // not read yet
     const { count, lane, lanes, started, milliseconds, attempt, well, id, rung } = timeline;
     byId("about-jobs").textContent = count
-      ? `${count.toLocaleString("en")} attempt${count === 1 ? "" : "s"} on machines, by Batch's clock; one line per job that ran at the same time.${lane.length < count ? ` ${lane.length.toLocaleString("en")} of them are drawn.` : ""}`
+      ? `${count.toLocaleString("en")} attempt${count === 1 ? "" : "s"} on machines, from start to end; one line per job that ran at the same time.${lane.length < count ? ` ${lane.length.toLocaleString("en")} of them are drawn.` : ""}`
       : "No job has ended on a machine: some may still run, nothing had to be trained, or nothing got a machine.";
     byId("jobs").hidden = !count;
     if (!count) return;
