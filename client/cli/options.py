@@ -249,7 +249,7 @@ def found_spec() -> str | None:
 def priority_option(command: Callable[..., int]) -> Callable[..., int]:
     return click.option(
         "--priority", type=click.Choice([each.value for each in Priority]),
-        help="Its part of the machines while other sweeps want them too.  [default: the spec's, or normal]",
+        help="Its share of the machines when several sweeps compete.  [default: the spec's, or normal]",
     )(command)  # fmt: skip
 
 

@@ -50,8 +50,8 @@ SERVE_EXIT_CODES = "Exit codes: 0 ended by Ctrl-C or SIGTERM · 1 the cloud fail
 def run(asked: Asked, cloud: Cloud, keep_going: bool, keep_results: bool, as_json: bool) -> int:
     """Run a sweep, show its progress, and name the winner.
 
-    SPEC is a JSON or YAML file (- reads standard input). Options override its fields, or replace the file. Finished
-    trials are not trained again, so an interrupted sweep continues.
+    SPEC is a JSON or YAML file (- reads standard input), by default the folder's sweep.yaml. Options override its
+    fields. Finished trials are not trained again, so an interrupted sweep continues.
 
     Ctrl-C ends a sweep on this machine; on AWS it ends only the display, and the sweep continues.
 

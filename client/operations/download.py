@@ -23,6 +23,7 @@ from stepsweep.contract.space import as_option, key_of, shown
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
 
+AGAIN = "train it again (`fresh: true`, --fresh)"
 THREADS = 4
 
 _File = tuple[Artifact, Path]
@@ -138,9 +139,9 @@ def _why_none(spec: SweepSpec, trial: Trial, rows: Sequence[Row], where: str) ->
         return f"{what}: it is {', '.join(filter(None, (failed.status, failed.reason)))}"
     if spec.keep_artifacts == NONE:
         whose = FRONT if spec.has_front else WINNER
-        return f'{what}: the sweep has `keep_artifacts: none`; write "{whose}", and train it again (--fresh)'
+        return f'{what}: the sweep has `keep_artifacts: none`; write "{whose}", and {AGAIN}'
     if not spec.artifacts:
-        return f"{what}; name its files in the spec, as in `artifacts: [best.pt]`, and train it again (--fresh)"
+        return f"{what}; name its files in the spec, as in `artifacts: [best.pt]`, and {AGAIN}"
     return (
         f"{what}: it left no {' and no '.join(spec.artifacts)}, was trained before the sweep asked for them, or the "
         f"bucket has deleted them; `sweep logs {spec.name} {trial.trial_id}{where}` says what it left"

@@ -46,10 +46,11 @@ class StackConfig:
     max_concurrency: int = _choice(1_000, "most trials that a sweep submits to Batch at once, unless its input says")
     capacity: str = _choice("on-demand", "on-demand, spot (cheaper, may be reclaimed) or spot-first")
     max_wait_minutes: int = _choice(
-        60, "wait after which Batch cancels the first job in the queue, if it knows why there is no machine"
+        60, "minutes until Batch cancels the first waiting job, if it knows why no machine comes"
     )
     start_within_minutes: int = _choice(
-        120, "time after which a sweep ends, with the reason, if none of its jobs has started and no other's runs"
+        120,
+        "minutes until a sweep ends, with the reason, if none of its jobs has started and no other sweep's job runs",
     )
     usd_per_hour: float = _choice(TUTORIAL_RATES.usd_per_hour, "price of one job's machine, for estimates")
     checkpoint_days: int = _choice(

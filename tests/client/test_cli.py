@@ -45,8 +45,9 @@ Usage: sweep run [OPTIONS] [SPEC]
 
   Run a sweep, show its progress, and name the winner.
 
-  SPEC is a JSON or YAML file (- reads standard input). Options override its fields, or replace
-  the file. Finished trials are not trained again, so an interrupted sweep continues.
+  SPEC is a JSON or YAML file (- reads standard input), by default the folder's sweep.yaml.
+  Options override its fields. Finished trials are not trained again, so an interrupted sweep
+  continues.
 
   Ctrl-C ends a sweep on this machine; on AWS it ends only the display, and the sweep continues.
 
@@ -84,8 +85,8 @@ Options:
   --seed N                      Seed of random search and of the training.  [default: 0]
   --budget-usd USD              Refuse a plan whose estimate exceeds it.
   --max-concurrency N           Trials at once.  [default: the stack's]
-  --priority [high|normal|low]  Its part of the machines while other sweeps want them too.
-                                [default: the spec's, or normal]
+  --priority [high|normal|low]  Its share of the machines when several sweeps compete.  [default:
+                                the spec's, or normal]
   --fresh                       Train finished trials again.
   --accept-trainer              Continue with another trainer than the sweep was planned for; only
                                 trials that it has finished count.

@@ -169,7 +169,8 @@ def test_more_than_is_kept_is_told(recorded: RecordedCloud, sweep: Sweep, monkey
     [
         (
             {},
-            "has no artifacts; name its files in the spec, as in `artifacts: [best.pt]`, and train it again (--fresh)",
+            "has no artifacts; name its files in the spec, as in `artifacts: [best.pt]`, and "
+            "train it again (`fresh: true`, --fresh)",
         ),
         (
             {"artifacts": ["best.pt", "last.pt"]},
@@ -178,7 +179,8 @@ def test_more_than_is_kept_is_told(recorded: RecordedCloud, sweep: Sweep, monkey
         ),
         (
             {"keep_artifacts": "none"},
-            'has no artifacts: the sweep has `keep_artifacts: none`; write "winner", and train it again (--fresh)',
+            'has no artifacts: the sweep has `keep_artifacts: none`; write "winner", and '
+            "train it again (`fresh: true`, --fresh)",
         ),
     ],
 )

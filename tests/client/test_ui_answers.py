@@ -163,8 +163,8 @@ def site_of(recorded: RecordedCloud, trials: Mapping[str, list[Trial]]) -> Site:
 
 
 START = (
-    "A spec, in YAML or JSON, as sweep run takes it {}Name Priority as in the spec high normal low its part of the "
-    "machines while other sweeps want them too Check Start It runs on this machine, in the background, and continues "
+    "A spec, in YAML or JSON, as sweep run takes it {}Name Priority as in the spec high normal low its share of "
+    "the machines when several sweeps compete Check Start It runs on this machine, in the background, and continues "
     "when this page is closed. A command runs in the folder in which sweep ui was started."
 )
 LIKE_FRONT = (

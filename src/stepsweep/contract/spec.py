@@ -78,7 +78,7 @@ class SweepSpec:
         keep_artifacts: whose artifacts stay: `winner`, `best 3`, `all` or `none`; with several objectives `front`,
             `all` or `none`.
         max_concurrency: the most trials at once; None means the stack's.
-        priority: its part of the machines while other sweeps want them too.
+        priority: its share of the machines when several sweeps compete.
         budget_usd: largest estimate of a plan; the sweep stops before a round that would exceed it.
         seconds_per_epoch: expected job time of one epoch, for that estimate; None if nobody has measured the trainer.
         fresh: trains finished trials again.
