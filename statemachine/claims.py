@@ -49,12 +49,14 @@ def check_trainer(spec: SweepSpec, *, then: Trainer, now: Trainer) -> None:
         return
     sweep, before, this = map(shown, (spec.name, then.name, now.name))
     what = f"the sweep {sweep} was planned for the trainer {before}, and this one is {this}"
+    remedy = "take that trainer"
     if before == this:
         what = f"the trainer {this} has changed since the sweep {sweep} was planned"
+        remedy = "undo the change"
     raise InvalidSweep(
         [
-            f"name: {what}; choose another name, take the trainer that it was planned for, or set accept_trainer "
-            "(--accept-trainer): only trials that this trainer has finished then count"
+            f"name: {what}; choose another name, {remedy}, or set accept_trainer (--accept-trainer): only trials that "
+            "this trainer has finished then count"
         ]
     )
 

@@ -206,14 +206,18 @@ class TestResume:
         assert cloud.plan({**SPEC, "name": "other"})["to_run"] == 4
 
     @pytest.mark.parametrize(
-        ("name", "what"),
+        ("name", "what", "remedy"),
         [
-            ("mine", 'the trainer "mine" has changed since the sweep "s" was planned'),
-            ("theirs", 'the sweep "s" was planned for the trainer "mine", and this one is "theirs"'),
+            ("mine", 'the trainer "mine" has changed since the sweep "s" was planned', "undo the change"),
+            (
+                "theirs",
+                'the sweep "s" was planned for the trainer "mine", and this one is "theirs"',
+                "take that trainer",
+            ),
         ],
     )
     def test_a_sweep_does_not_go_on_with_another_trainer_unless_it_is_accepted(
-        self, cloud: Cloud, name: str, what: str
+        self, cloud: Cloud, name: str, what: str, remedy: str
     ) -> None:
         cloud.plan(SPEC)
         for trial in cloud.trials("s"):
@@ -222,8 +226,8 @@ class TestResume:
         cloud.monkeypatch.setenv(keys.TRAINER_NAME, name)
         before = cloud.objects()
         assert cloud.plan(SPEC)["fault"] == (
-            f"name: {what}; choose another name, take the trainer that it was planned for, or set accept_trainer "
-            "(--accept-trainer): only trials that this trainer has finished then count"
+            f"name: {what}; choose another name, {remedy}, or set accept_trainer (--accept-trainer): only trials that "
+            "this trainer has finished then count"
         )
         assert cloud.objects() == before
         assert cloud.plan({**SPEC, "accept_trainer": True})["to_run"] == 4
