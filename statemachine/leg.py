@@ -10,6 +10,7 @@ from stepsweep.bucket.s3 import Bucket, for_all
 from stepsweep.bucket.search_log import SearchLog
 from stepsweep.bucket.trials import Read, read_result
 from stepsweep.contract import keys
+from stepsweep.contract.described import sets_of_params, verb
 from stepsweep.contract.documents import RoundPlan, RoundResults
 from stepsweep.contract.free_running import begin
 from stepsweep.contract.job_outcome import JobOutcome
@@ -52,8 +53,8 @@ def end_leg(
     if is_left and any(turn for turn, _ in state.turns.values()):
         return {"another_round": True, "sweep": sweep, "round": following.part, "ask": False}
     if is_left:
-        left = "the last params" if state.left == 1 else f"{state.left} params"
-        ended_by = f"every worker failed before it could ask for its next trial; {left} were not tried"
+        left = f"{sets_of_params(state.left)} {verb(state.left, 'was', 'were')} not tried"
+        ended_by = f"every worker failed before it could ask for its next trial; {left}"
 
     ended = state.ended()
     trials, open_ones = ended.trials(), {trial.trial_id for trial in ended.open_trials()}

@@ -259,12 +259,11 @@ def _ended(execution: Execution, ending: Ending, cloud: Cloud) -> Ran:
             f"{name} was stopped by another command, or in the console; {goes_on}, else `sweep resume {name}{where}`"
         )
         return Ran(code=ExitCode.FAILED, document=document, faults=[fault])
-    what = [f"the execution {ending.status}" + (f": {ending.error}" if ending.error else "")]
-    if ending.error == "NoTrialSucceeded":  # the cause says it
-        what = []
+    what = f"the execution {ending.status}" + (f": {ending.error}" if ending.error else "")
+    is_said = ending.error == "NoTrialSucceeded"  # its cause begins with how many trials failed
     hint = interpreter_hint(cloud, execution.spec.name, [ending.cause])
     return Ran(
         code=ExitCode.FAILED,
         document={**document, "hint": hint or None},
-        faults=[*what, *readable(ending.cause), *filter(None, [hint])],
+        faults=[*([] if is_said else [what]), *readable(ending.cause), *filter(None, [hint])],
     )

@@ -337,8 +337,8 @@ def test_a_plan_of_several_rounds_shows_each_with_its_jobs_epochs_and_price_at_m
     assert ended.returncode == 0, ended.stderr
     first, _, usd, *_ = lines = ended.stdout.splitlines()
     assert first == (
-        "random search: 9 params (lr 0.0001..1 log) x 2 seeds, 18 trials, up to 27 epochs each; the best 1/3 continue "
-        "after epoch 3: 126 epochs at most."
+        "random search: 9 sets of params (lr 0.0001..1 log) x 2 seeds, 18 trials, up to 27 epochs each; the best 1/3 "
+        "continue after epoch 3: 126 epochs at most."
     )
     assert usd.startswith("The trials take 0.11 to 0.12 USD of that: ")
     assert lines[7:11] == [

@@ -151,7 +151,7 @@ def test_of_several_trials_with_the_same_params_the_log_is_that_of_the_one_that_
             recorded.succeeded("folded", trial, CURVE)
     recorded.reduced("folded")
     text = opened(recorded, "folded").text
-    assert "Trials 4 2 params: 1 SUCCEEDED · 1 FAILED" in text
+    assert "Trials 4 2 sets of params: 1 SUCCEEDED · 1 FAILED" in text
     assert "The last lines of lr=0.1 the second fold was too much" in text
 
 

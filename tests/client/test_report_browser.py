@@ -283,7 +283,7 @@ def test_rows_that_are_means_of_trials_are_counted_as_params(chromium: Browser, 
         recorded.succeeded("seeds", trial, {"val_accuracy": [0.5]})
     recorded.reduced("seeds")
     opened(chromium, recorded, "seeds")
-    assert chromium.run("return document.getElementById('shown').textContent") == "2 params"
+    assert chromium.run("return document.getElementById('shown').textContent") == "2 sets of params"
     assert_quiet(chromium)
 
 

@@ -153,7 +153,7 @@ def test_a_function_that_broke_is_said_without_its_traceback(sweep: Sweep, stack
     ("folds", "trials", "planned"),
     [
         ((), "one trial", "1 trial (lr 1 x momentum 1)"),
-        (("--folds", "2"), "one trial per fold, 2 trials,", "1 params (lr 1 x momentum 1) x 2 folds, 2 trials"),
+        (("--folds", "2"), "one trial per fold, 2 trials,", "1 set of params (lr 1 x momentum 1) x 2 folds, 2 trials"),
     ],
 )
 def test_a_calibration_that_fails_is_told_and_no_plan_is_shown(

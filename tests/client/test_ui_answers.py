@@ -390,7 +390,7 @@ def test_the_attempts_of_a_job_that_are_recorded_in_another_way(tmp_path: Path) 
 
 STOP = (
     "Stop {0}? All its jobs end. Finished trials are kept, and the sweep can be resumed. Go on Stop it Change the "
-    "priority of {0}? It decides the sweep's part of the machines while other sweeps want them too: high is ten times "
+    "priority of {0}? It decides the sweep's share of the machines when several sweeps compete: high is ten times "
     "the normal one, low a tenth. Jobs keep the priority that they were submitted with. So the sweep is stopped, and "
     "started again: finished trials are kept, and those that run now continue from their checkpoints, or begin again "
     "if their trainer writes none. Priority high normal low Leave it Stop and start again"
@@ -421,9 +421,9 @@ BUTTONS = "Download the report Start one like it"
         ),
         (
             "front",
-            "finished · front: front finished 2 trials (lr 2), up to 3 epochs each; the lowest val_loss and the "
-            "highest val_accuracy ; the result is a front instead of a winner. Front Note Learning curves Leaderboard "
-            f"Jobs Spec Reproduce Reading the trials … {BUTTONS} {STOP.format('front')} "
+            "finished · front: front finished 2 trials (lr 2), up to 3 epochs each; it looks for the lowest val_loss "
+            "and the highest val_accuracy : the result is a front instead of a winner. Front Note Learning curves "
+            f"Leaderboard Jobs Spec Reproduce Reading the trials … {BUTTONS} {STOP.format('front')} "
             "The front 1 trial that no other trial beats. A trial beats another if it is at least as good in val_loss "
             "(minimize), val_accuracy (maximize), and better in one. All values of a trial are of one epoch. "
             "params val_loss val_accuracy epoch lr=0.1 0.1 0.6 3 Trials 2 2 SUCCEEDED Epochs trained 6 at most 3 per "

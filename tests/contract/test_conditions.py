@@ -284,7 +284,7 @@ class TestExclude:
 
     def test_more_trials_than_are_left_are_too_many(self) -> None:
         (fault,) = faults(exclude=[{"lr": 0.1}], search={"method": "random", "trials": 7})
-        assert fault.startswith("search.trials: 7, but there are only 6 different params")
+        assert fault.startswith("search.trials: 7, but there are only 6 sets of params")
 
     @pytest.mark.parametrize(
         ("exclude", "fault"),
@@ -367,7 +367,7 @@ class TestTryFirst:
             'try_first[1]: {"lr": 0.1, "optimizer": "none"} stands in the list twice; give all params once',
         )
         assert faults(try_first=FIRST, search={"method": "random", "trials": 1}) == (
-            "try_first: has 2 params, but search.trials is 1, which counts them too",
+            "try_first: has 2 sets of params, but search.trials is 1, which counts them too",
         )
 
 

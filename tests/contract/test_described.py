@@ -34,7 +34,10 @@ FIRST, SECOND = {"lr": 0.1, "momentum": 0.5}, {"lr": 0.01, "momentum": 0.5}
         ({"epochs": 1}, "9 trials (lr 3 x momentum 3)"),
         ({"epochs": 1, "parameters": {"lr": [0.1]}}, "1 trial (lr 1)"),
         ({"epochs": 1, "parameters": {"lr": [0.1], "n": [1, 2]}}, "2 trials (n 2)"),
-        ({"epochs": 1, "folds": 3, "repeats": 2}, "9 params (lr 3 x momentum 3) x 3 folds x 2 seeds, 54 trials"),
+        (
+            {"epochs": 1, "folds": 3, "repeats": 2},
+            "9 sets of params (lr 3 x momentum 3) x 3 folds x 2 seeds, 54 trials",
+        ),
         (
             {"epochs": 4, "parameters": {"lr": LR, "n": [1, 2]}, "search": {"method": "random", "trials": 1000}},
             "random search: 1,000 trials (lr 0.001..0.1 log x n 2), up to 4 epochs each",

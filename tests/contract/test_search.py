@@ -174,7 +174,7 @@ class TestSearch:
             ({"method": "random", "trials": 0}, "trials: must be a whole number from 1 to 10000, got 0"),
             (
                 {"method": "random", "trials": 10},
-                'trials: 10, but there are only 9 different params; give at most 9, or "search": "grid", '
+                'trials: 10, but there are only 9 sets of params; give at most 9, or "search": "grid", '
                 "which tries all of them",
             ),
             (

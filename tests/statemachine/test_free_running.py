@@ -312,7 +312,10 @@ def test_when_every_worker_fails_before_it_asks_the_search_ends_and_says_so(clou
     workers.train(0)
     assert workers.reduce()["another_round"]
     output = Workers.of(cloud, part=1, max_concurrency=1).reduce(leg=1, part=1)["output"]
-    assert output["ended_by"] == "every worker failed before it could ask for its next trial; 4 params were not tried"
+    assert (
+        output["ended_by"]
+        == "every worker failed before it could ask for its next trial; 4 sets of params were not tried"
+    )
     assert output["outcomes"]["SUCCEEDED"] == 1
 
 

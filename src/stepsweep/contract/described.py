@@ -21,7 +21,7 @@ def described(spec: SweepSpec) -> str:
     each += [f"{spec.repeats} seeds"] if spec.repeats > 1 else []
     tried, times = number_of(spec.number_of_params, "trial"), ""
     if each:
-        tried = f"{spec.number_of_params:,} params"
+        tried = sets_of_params(spec.number_of_params)
         times = f" x {' x '.join(each)}, {number_of(spec.number_of_trials, 'trial')}"
     how = f"{spec.search.method.value} search: "
     if spec.search.method is Method.GRID:
@@ -116,6 +116,11 @@ def printable(text: str) -> str:
 
 def number_of(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def sets_of_params(count: int) -> str:
+    """Counts what a grid or a search tries; each of folds and seeds makes a trial of it."""
+    return f"{number_of(count, 'set')} of params"
 
 
 def verb(count: int, one: str, several: str) -> str:

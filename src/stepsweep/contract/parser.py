@@ -150,13 +150,15 @@ def _check_trials(given: Given, values: Mapping[str, Any], space: SearchSpace) -
     if search.method is Method.LIST:
         return
     if 0 < (size := _size(space)) < params:
-        there = "is only one choice of params" if size == 1 else f"are only {size} different params"
+        there = "is only one set of params" if size == 1 else f"are only {size} sets of params"
         given.faults.append(
             f"search.trials: {params}, but there {there}; give at most {size}, "
             'or "search": "grid", which tries all of them'
         )
     if params < by_hand:
-        given.faults.append(f"try_first: has {by_hand} params, but search.trials is {params}, which counts them too")
+        given.faults.append(
+            f"try_first: has {by_hand} sets of params, but search.trials is {params}, which counts them too"
+        )
     if search.batch and (batches := -(-params // search.batch)) > MAX_ROUNDS:
         given.faults.append(
             f"search.batch: {params} trials in batches of {search.batch} are {batches} rounds; at most "

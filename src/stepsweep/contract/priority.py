@@ -12,7 +12,7 @@ from stepsweep.contract.space import shown
 
 
 class Priority(StrEnum):
-    """A sweep's part of the machines while other sweeps want them too."""
+    """A sweep's share of the machines when several sweeps compete."""
 
     HIGH = "high"
     NORMAL = "normal"

@@ -89,7 +89,7 @@ def body(
         "of_course": sentences.COURSE_OF_RUNGS if halved else sentences.COURSE,
         "of_ranks": (" Trials of a higher rung come first; colours are rungs." if halved else "")
         + (
-            " A line through a point is its mean's standard error; small points are its trials."
+            " A bar through a point is the standard error of the mean; the small points are its trials."
             if facts.has_several
             else ""
         ),

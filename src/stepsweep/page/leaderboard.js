@@ -80,7 +80,8 @@ const Leaderboard = (() => {
     const shown = trials.rank.map((_, trial) => (!outcome || trials.status[trial] === outcome) && tests.every((holds) => holds(trial)) && ParallelAxes.isBrushed(trial));
     Trials.show(shown);
     const [count, of] = [shown.filter(Boolean).length, shown.length];
-    const name = trials.n.some((n) => n > 1) ? "params" : of === 1 ? "trial" : "trials";
+    const [one, several] = trials.n.some((n) => n > 1) ? ["set of params", "sets of params"] : ["trial", "trials"];
+    const name = of === 1 ? one : several;
     const said = count === of ? `${count} ${name}` : `${count} of ${of} ${name}`;
     if (byId("shown").textContent !== said) byId("shown").textContent = said;
     byId("filter-faults").textContent = faults.join("; ");

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 
-from stepsweep.contract.described import MAX_NAMED, described, number_of, verb
+from stepsweep.contract.described import MAX_NAMED, described, number_of, sets_of_params, verb
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
@@ -81,7 +81,7 @@ def _wins(spec: SweepSpec) -> Markup:
         for each in spec.objectives
     ]
     if spec.has_front:
-        return markup("the {}; the result is a front instead of a winner.", joined(ends, " and the "))
+        return markup("it looks for the {}: the result is a front instead of a winner.", joined(ends, " and the "))
     return markup("the {} wins.", ends[0])
 
 
@@ -143,7 +143,7 @@ def _tiles(facts: Facts) -> Markup:
     output = report.standing.output
     cost = output.cost if output and report.is_on_aws else None
     of_planned = f" of {planned:,}" if planned and facts.ended != planned else ""
-    params = f"{len(facts.rows):,} params: " if facts.has_several else ""
+    params = f"{sets_of_params(len(facts.rows))}: " if facts.has_several else ""
     outcomes = " · ".join(f"{number:,} {status}" for status, number in facts.counts.items())
     tiles = [_tile("Trials", f"{facts.ended:,}{of_planned}", f"{params}{outcomes}")]
     of_ended = ", without jobs that still run" if facts.state == "running" else ""
