@@ -213,6 +213,8 @@ def told_by_hand(chromium: Browser, server: Page) -> Iterator[Browser]:
         chromium.open(server.address)
         chromium.open(f"{server.root}sweeps/mine")
         eventually(lambda: chromium.run("return document.querySelectorAll('#trials tbody tr').length") == 5)
+        # The course comes behind the trials, in an answer of its own.
+        eventually(lambda: chromium.run("return document.getElementById('course-over').checkVisibility()"))
         yield chromium
     finally:
         chromium.command("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
