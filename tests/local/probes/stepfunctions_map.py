@@ -82,7 +82,8 @@ def stopped_map(world: World) -> Any:
     execution = states.start_execution(
         stateMachineArn=machine, name="one", input=json.dumps({"items": list(range(50))})
     )["executionArn"]
-    eventually(lambda: states.list_map_runs(executionArn=execution)["mapRuns"])
+    run = eventually(lambda: states.list_map_runs(executionArn=execution)["mapRuns"])[0]["mapRunArn"]
+    eventually(lambda: states.describe_map_run(mapRunArn=run)["itemCounts"]["running"])
     states.stop_execution(executionArn=execution)
 
     def left() -> list[threading.Thread]:
@@ -91,7 +92,6 @@ def stopped_map(world: World) -> Any:
 
     with contextlib.suppress(AssertionError):
         eventually(lambda: not left(), 8)
-    run = states.list_map_runs(executionArn=execution)["mapRuns"][0]["mapRunArn"]
     return {"threads": len(left()), **states.describe_map_run(mapRunArn=run)["itemCounts"]}
 
 
