@@ -16,12 +16,16 @@ from stepsweep.contract.errors import InvalidInput
 
 if TYPE_CHECKING:
     from stepsweep.client.proposing.short_run import Tried
+    from stepsweep.client.proposing.spec import Proposal
     from stepsweep.trainer_script import Script
 
 INIT_EXIT_CODES = (
-    "Exit codes: 0 written · 2 nothing was written: wrong options, the script failed, or a file is there already."
+    "Exit codes: 0 written · 2 nothing was written: wrong options or WORDS, a script that fails and whose options "
+    "nobody knows, or a file that is there already."
 )
 TRY_SECONDS = 120.0
+WRONG_WORDS = 2
+"""The exit code of a parser that does not take the command line."""
 DOCKERFILE = "Dockerfile"
 
 
@@ -45,20 +49,16 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
     sweep init cli.py fit -- --data data
     """
     need("local", "`sweep init`")
-    from stepsweep.client.proposing.script import configured, interpreter_of, parsed, program_of, script_in
-    from stepsweep.client.proposing.short_run import tried
+    from stepsweep.client.proposing.script import configured, interpreter_of, parsed, program_of
     from stepsweep.client.proposing.spec import proposal, text_of
     from stepsweep.client.specs.script import script_of_command
 
     folder = Path.cwd()
     if gpu and not aws:
         raise click.UsageError("--gpu goes with --aws", click.get_current_context())
-    has_spec, image_there = (folder / SPEC_FILE).exists(), aws and (folder / DOCKERFILE).exists()
-    if there := [*([SPEC_FILE] if has_spec and not aws else []), *([DOCKERFILE] if image_there else [])]:
-        raise InvalidInput([f"{name} is there already, and nothing is overwritten; rename it first" for name in there])
-    if has_spec:
+    name = _chosen(folder, script, aws=aws)
+    if (folder / SPEC_FILE).exists():
         return _image_alone(folder, script, gpu=gpu)
-    name = script_in(folder, script)
     program = [*program_of(folder, name), *words]
     runs = script_of_command(program, folder, file=str(folder / SPEC_FILE))
     python = interpreter_of(runs)
@@ -78,37 +78,93 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
         )
         _say(f"  sweep init {shlex.join([name, *words])} -- {' '.join(values)}")
     elif not no_run and found is None:
-        argv = [python if program[0] == "python" else program[0], *program[1:]]
-        argv += [f"--{known.epochs}", "1"] if known and known.epochs and not known.file else []
-        argv += (
-            [word for option, value in known.guessed.items() for word in (f"--{option}", f"{value:g}")] if known else []
-        )
-        _say(f"Running `{shlex.join(argv)}` once, for at most {TRY_SECONDS:g} s …")
-        found = tried(runs, argv, TRY_SECONDS)
-    if found and not found.measured.metrics and not found.measured.place:
-        _say(f"It {found.ended}, and printed no metrics that are known, nor left a file of them. Its last lines:")
-        for line in found.last_lines:
-            _say(f"  {line}")
-    if found and found.measured.place and not found.measured.metrics:
-        _say("It wrote event files for TensorBoard. To read them, install tensorboard beside stepsweep.")
-    if found and found.has_failed and known is None:
+        found = _tried(runs, [python if program[0] == "python" else program[0], *program[1:]], known)
+    if found:
+        _say_what_is_missing(name, found)
+    if found and found.has_failed and (known is None or (takes and found.code == WRONG_WORDS)):
         raise _failure(runs, name, words, found)
     written = {SPEC_FILE: text_of(shlex.join(program), known, found)}
     if aws:
         written |= _image(folder, name, python, gpu=gpu)
-    options_found = "no options of its own parser" if known is None else number_of(len(options), "option")
-    options_found += f" in {known.file}" if known and known.file else ""
-    _say(f"Found {options_found} and {_metrics_of(found)}.")
-    _write(folder, written, also="mend the script" if found and found.has_failed else "")
+    _say(f"Found {_options_of(known, len(options))} and {_metrics_of(found)}.")
+    if known and not options and not known.arguments:
+        _say(f"{name} takes no options, so all its trials would be the same. Let it take some, as with argparse.")
+    _write(folder, written, also=_also(known, found))
     return ExitCode.OK
+
+
+def _chosen(folder: Path, script: str | None, *, aws: bool) -> str:
+    """Returns the path of the script; of that of a sweep.yaml only if a person names it, or else nothing.
+
+    Raises:
+        InvalidInput: there is no such script, or a file is there that would be overwritten.
+    """
+    from stepsweep.client.proposing.script import script_in
+
+    has_spec = (folder / SPEC_FILE).exists()
+    there = [SPEC_FILE] if has_spec and not aws else []
+    there += [DOCKERFILE] if aws and (folder / DOCKERFILE).exists() else []
+    faults = [f"{file} is there already, and nothing is overwritten; rename it first" for file in there]
+    name = ""
+    if script is not None or not has_spec:
+        try:
+            name = script_in(folder, script)
+        except InvalidInput as error:
+            faults += error.faults
+    if faults:
+        raise InvalidInput(faults)
+    return name
+
+
+def _tried(runs: "Script", argv: list[str], known: "Proposal | None") -> "Tried":
+    from stepsweep.client.proposing.short_run import tried
+
+    if known:
+        argv += [f"--{known.epochs}", "1"] if known.epochs and not known.file else []
+        argv += [word for option, value in known.guessed.items() for word in (f"--{option}", f"{value:g}")]
+    _say(f"Running `{shlex.join(argv)}` once, for at most {TRY_SECONDS:g} s …")
+    return tried(runs, argv, TRY_SECONDS)
+
+
+def _say_what_is_missing(name: str, found: "Tried") -> None:
+    if found.measured.metrics:
+        return
+    if found.measured.place:
+        _say("It wrote event files for TensorBoard. To read them, install tensorboard beside stepsweep.")
+        return
+    last = " Its last lines:" if found.last_lines else ""
+    _say(f"{name} {found.ended}. It printed no metrics that stepsweep knows, and wrote no file of them.{last}")
+    for line in found.last_lines:
+        _say(f"  {line}")
 
 
 def _failure(runs: "Script", name: str, words: Sequence[str], found: "Tried") -> InvalidInput:
     from stepsweep.client.clouds.interpreter import script_hint
 
-    remedy = f"mend that, or write a spec without running it: sweep init {shlex.join([name, *words])} --no-run"
+    if found.code == WRONG_WORDS and words:
+        remedy = (
+            f"its parser takes other words than {shlex.join(words)}; sweep init {name} finds its options without any"
+        )
+    else:
+        remedy = f"mend that, or write a spec without running it: sweep init {shlex.join([name, *words])} --no-run"
     hint = script_hint(runs, found.last_lines)
     return InvalidInput([f"{name}: failed, as every trial would; {remedy}", *([hint] if hint else [])])
+
+
+def _also(known: "Proposal | None", found: "Tried | None") -> list[str]:
+    """Returns what else must be done before a sweep can run."""
+    also = ["mend the script"] if found and found.has_failed else []
+    if known is None or not known.parameters:
+        also.append("name options that it takes in `parameters`")
+    if found and not found.has_failed and not found.measured.metrics:
+        also.append("say where its metrics are")
+    return also
+
+
+def _options_of(known: "Proposal | None", count: int) -> str:
+    if known is None:
+        return "no options of its own parser"
+    return (number_of(count, "option") if count else "no options") + (f" in {known.file}" if known.file else "")
 
 
 def _metrics_of(found: "Tried | None") -> str:
@@ -144,7 +200,7 @@ def _image(folder: Path, name: str, python: str, *, gpu: bool) -> Mapping[str, s
     return image.files
 
 
-def _write(folder: Path, texts: Mapping[str, str], *, also: str = "") -> None:
+def _write(folder: Path, texts: Mapping[str, str], *, also: Sequence[str] = ()) -> None:
     """Writes the files, and says what to do next.
 
     Args:
@@ -154,7 +210,7 @@ def _write(folder: Path, texts: Mapping[str, str], *, also: str = "") -> None:
         write_whole(folder / name, text.encode(), lasting=False)
     it = "them" if len(texts) > 1 else "it"
     then = f"sweep deploy {SPEC_FILE}" if DOCKERFILE in texts else "sweep run"
-    _say(f"Wrote {', '.join(texts)}. Look at {it}{f', and {also}' if also else ''}, then: {then}")
+    _say(f"Wrote {', '.join(texts)}. Look at {it}{''.join(f', and {each}' for each in also)}, then: {then}")
 
 
 def _say(line: str) -> None:

@@ -5,9 +5,11 @@ the standard library, and works with Python 3.8 and newer.
 
     python probe.py RESULT SCRIPT [WORDS]...
 
-RESULT gets {"options": [{name, type, default, choices, required}, …], "commands": […], "arguments": […]}, or nothing if
-the script never asks for options. The options are those of the sub-command that the words name; `commands` are the
-names of sub-commands of which none was named, and `arguments` those of required arguments that the words do not give.
+RESULT gets {"options": [{name, type, default, choices, required}, …], "commands": […], "arguments": […], "has_run": …}.
+The options are those of the sub-command that the words name; `commands` are the names of sub-commands of which none was
+named, and `arguments` those of required arguments that the words do not give. If the script has no parser, and has run
+to its end without a look at its command line, the lists are empty, and "has_run" is true. If it reads its command line
+by itself, or fails, RESULT gets nothing.
 """
 
 from __future__ import annotations
@@ -39,11 +41,40 @@ CLICKS = ("click", "typer._click")
 """click, and the copy of it in newer versions of typer; older ones use click itself."""
 
 
+class Words(list):  # type: ignore[type-arg]
+    """A command line that knows whether a script has looked at more of it than its own name."""
+
+    are_read = False
+
+    def __getitem__(self, at: Any) -> Any:
+        Words.are_read |= at != 0
+        return super().__getitem__(at)
+
+    def __iter__(self) -> Any:
+        Words.are_read = True
+        return super().__iter__()
+
+    def __len__(self) -> int:
+        Words.are_read = True
+        return super().__len__()
+
+    def __contains__(self, word: object) -> bool:
+        Words.are_read = True
+        return super().__contains__(word)
+
+    def __getattribute__(self, name: str) -> Any:
+        Words.are_read |= name in ("copy", "count", "index", "pop", "remove")
+        return super().__getattribute__(name)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:  # for processes that multiprocessing spawns
+        return list, (super().copy(),)
+
+
 def main() -> None:
     result, script, *words = sys.argv[1:]
 
     def found(options: list[Any], commands: list[str], arguments: list[str]) -> NoReturn:
-        document = {"options": options, "commands": commands, "arguments": arguments}
+        document = {"options": options, "commands": commands, "arguments": arguments, "has_run": False}
         Path(result).write_text(json.dumps(document, default=str), encoding="utf-8")
         sys.stdout.flush()
         os._exit(0)  # skips everything that the script does at its end
@@ -95,9 +126,16 @@ def main() -> None:
         with contextlib.suppress(Exception):  # a broken library is the script's affair, if it uses it
             # All commands, whatever is derived from them, make a context before they read a command line.
             importlib.import_module(name).Command.make_context = make_context
-    sys.argv = [script, *words]
+    sys.argv = Words([script, *words])
     sys.path[0] = str(Path(script).resolve().parent)
-    runpy.run_path(script, run_name="__main__")
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except SystemExit as ended:
+        if ended.code:
+            raise
+    if not Words.are_read:
+        document = {"options": [], "commands": [], "arguments": [], "has_run": True}
+        Path(result).write_text(json.dumps(document), encoding="utf-8")
 
 
 def _plain(words: list[str]) -> int:

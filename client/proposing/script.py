@@ -24,6 +24,8 @@ PROGRAMS = {".sh": "sh", ".bash": "bash", ".R": "Rscript", ".jl": "julia"}
 """What runs a script without a #! line, by its ending."""
 MAX_SHEBANG = 256
 PROBE_SECONDS = 60
+ENVIRONMENT = re.compile(rb"\b(?:environb?|getenvb?)\b")
+"""What a script that takes its options from the environment has in its text."""
 CONFIGURATION = re.compile(r"conf|cfg|param|setting|default|option|hyp", re.IGNORECASE)
 """Names of configuration files; others, such as results of a run by hand, are none."""
 
@@ -119,7 +121,8 @@ def program_of(folder: Path, name: str) -> list[str]:
 def parsed(script: Script, name: str, words: Sequence[str], python: str) -> tuple[Parsed | None, Tried | None]:
     """Returns what the parser of an argparse, click or typer script takes, which is run in a copy of its folder.
 
-    A script that has no such parser does its work instead, and what it did is returned as well, unless it failed.
+    A script that has no such parser does its work instead, and what it did is returned as well, unless it failed. It
+    takes no options if it reads neither its command line nor the environment.
 
     Args:
         name: its path in the folder.
@@ -136,7 +139,10 @@ def parsed(script: Script, name: str, words: Sequence[str], python: str) -> tupl
         try:
             found = json.loads(result.read_bytes())
         except (OSError, ValueError, RecursionError):
-            return None, None if run.has_failed else seen_in(work, before, run)
+            return None, None if run.code else seen_in(work, before, run)
+        if found["has_run"]:
+            has_others = any(ENVIRONMENT.search(path.read_bytes()) for path in work.rglob("*.py"))
+            return None if has_others else Parsed(options=[], arguments=[]), seen_in(work, before, run)
     if commands := found["commands"]:
         given = next((word for word in words if not word.startswith("-")), None)
         meant = next(iter(difflib.get_close_matches(given or "", commands, n=1)), commands[0])

@@ -43,22 +43,26 @@ class Tried:
     Attributes:
         models: files that it left and that look like models, as paths in its folder.
         ended: how the run ended, in words.
-        has_failed: whether it failed by itself.
+        code: its exit code; None if it was ended.
         last_lines: the last lines of its output.
     """
 
     measured: Measured
     models: tuple[str, ...]
     ended: str
-    has_failed: bool
+    code: int | None
     last_lines: tuple[str, ...]
+
+    @property
+    def has_failed(self) -> bool:
+        return bool(self.code)
 
 
 class Run(NamedTuple):
-    """How a command ended, in words, and what it printed."""
+    """How a command ended, in words and with its exit code, None if it was ended, and what it printed."""
 
     ended: str
-    has_failed: bool
+    code: int | None
     output: bytes
 
 
@@ -87,7 +91,7 @@ def seen_in(work: Path, before: dict[str, int], run: Run) -> Tried:
         measured=found,
         models=tuple(name for name in new if name != found.place and _is_model(name)),
         ended=run.ended,
-        has_failed=run.has_failed,
+        code=run.code,
         last_lines=tuple(line[:MAX_LINE] for line in lines[-LAST_LINES:]),
     )
 
@@ -129,17 +133,17 @@ def _read(process: "subprocess.Popen[bytes]", seconds: float) -> Run:
     output, deadline, pipe = bytearray(), time.monotonic() + seconds, process.stdout
     while (left := deadline - time.monotonic()) > 0:
         if len(output) > MAX_OUTPUT:
-            return Run(f"was ended after it had printed {MAX_OUTPUT:,} bytes", False, bytes(output))
+            return Run(f"was ended after it had printed {MAX_OUTPUT:,} bytes", None, bytes(output))
         if pipe is not None and select.select([pipe], [], [], min(left, LOOK_SECONDS))[0]:
             if data := os.read(pipe.fileno(), 65_536):
                 output += data
             else:
                 pipe = None  # closed
         elif process.poll() is not None:
-            return Run(f"ended with exit code {process.returncode}", process.returncode != 0, bytes(output))
+            return Run(f"ended with exit code {process.returncode}", process.returncode, bytes(output))
         elif pipe is None:
             time.sleep(LOOK_SECONDS)
-    return Run(f"was ended after {seconds:g} s", False, bytes(output))
+    return Run(f"was ended after {seconds:g} s", None, bytes(output))
 
 
 def _kill(process: "subprocess.Popen[bytes]", token: str) -> None:

@@ -98,7 +98,6 @@ def proposal(options: Sequence[Option], arguments: Sequence[str] = (), *, file: 
     order = {name: place for place, name in enumerate((*RATES, *PORTIONS, *SIZES))}
     off = {option.name for option in options if option.default == 0}
     likely = sorted(found, key=lambda name: (name in off, order.get(plain_name(name), len(order))))
-    is_number = epochs is not None and isinstance(epochs.default, int) and not isinstance(epochs.default, bool)
     return Proposal(
         parameters={name: found[name] for name in likely},
         others=others,
@@ -113,11 +112,18 @@ def proposal(options: Sequence[Option], arguments: Sequence[str] = (), *, file: 
         epochs=epochs.name if epochs else None,
         seed=seed.name if seed else None,
         booleans="no-flag" if pairs else "flag" if flags else None,
-        default_epochs=epochs.default if epochs and is_number and epochs.default > 0 else DEFAULT_EPOCHS,
+        default_epochs=_whole(epochs.default if epochs else None) or DEFAULT_EPOCHS,
         flags=flags,
         several=several,
         checkpoint=next((option.name for option in map(by_name.get, CHECKPOINTS) if option and is_text(option)), None),
     )
+
+
+def _whole(value: object) -> int:
+    """Returns a number of epochs, which Hugging Face's `--num_train_epochs` has as 3.0; 0 if it is none."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 1 and float(value).is_integer():
+        return int(value)
+    return 0
 
 
 def _of_several(option: Option) -> str:
@@ -208,7 +214,9 @@ def _parameters(known: Proposal | None) -> list[str]:
     for name, choices in known.parameters.items() if known else ():
         sign = "  " if name in active else "  # "
         lines.append(f"{sign}{name}: {_listed(choices)}")
-    if not active:
+    if not active and known:
+        lines.append("  # PROPOSED: none is known that is worth it; name options of the script, as in lr: [0.1, 0.01]")
+    elif not active:
         lines.append("  lr: [0.1, 0.01, 0.001]  # PROPOSED: name the options of your script, and their choices")
     if known and known.flags:
         lines += [f"  # {name}: [false, true]" for name in known.flags]

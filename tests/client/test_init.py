@@ -262,7 +262,7 @@ def test_a_file_of_metrics_is_found(sweep: Sweep) -> None:
     ended = sweep("init")
     assert "Running" not in ended.stderr, "it has run while it was asked for options"
     assert not (sweep.folder / "out").exists()
-    assert "Found no options of its own parser and the metrics test/accuracy, test/n, seconds." in ended.stderr
+    assert "Found no options and the metrics test/accuracy, test/n, seconds." in ended.stderr
     lines = (sweep.folder / "sweep.yaml").read_text().splitlines()
     assert 'metrics: "out/result.json"  # has test/accuracy, test/n, seconds' in lines
     assert "artifacts: [model.txt, out/model.json]" in lines
@@ -314,7 +314,10 @@ def test_a_script_that_breaks_is_shown_and_no_spec_is_written_that_would_fail(sw
     (sweep.folder / "train.py").write_text("import no_such_module\n")
     ended = sweep("init")
     assert ended.returncode == 2
-    assert "It ended with exit code 1, and printed no metrics that are known, nor left a file of them. " in ended.stderr
+    assert (
+        "train.py ended with exit code 1. It printed no metrics that stepsweep knows, and wrote no file of "
+        in ended.stderr
+    )
     assert (
         "\n  ModuleNotFoundError: No module named 'no_such_module'\nsweep: train.py: failed, as every" in ended.stderr
     )
@@ -333,6 +336,52 @@ def test_of_a_script_that_breaks_later_the_options_are_written(sweep: Sweep) -> 
     assert ended.returncode == 0
     assert "ZeroDivisionError" in ended.stderr
     assert ended.stderr.endswith("Wrote sweep.yaml. Look at it, and mend the script, then: sweep run\n")
+
+
+@pytest.mark.parametrize("words", [("extra",), ("--", "--frob", "3")])
+def test_words_that_the_parser_of_the_script_does_not_take_are_no_command(sweep: Sweep, words: tuple[str, ...]) -> None:
+    (sweep.folder / "main.py").write_text(LIGHT)
+    ended = sweep("init", "main.py", *words)
+    given = " ".join(word for word in words if word != "--")
+    assert (ended.returncode, ended.stderr.splitlines()[-2:]) == (2, [
+        f"  main.py: error: unrecognized arguments: {given}",
+        "sweep: main.py: failed, as every trial would; its parser takes other words than "
+        f"{given}; sweep init main.py finds its options without any",
+    ])  # fmt: skip
+    assert not (sweep.folder / "sweep.yaml").exists()
+
+
+LOSSES = "for epoch in range(3): print(f'epoch {epoch} loss={epoch / 10}')\n"
+
+
+@pytest.mark.parametrize("code", ["", "print('hi')\n", LOSSES, f"import sys\n{LOSSES}sys.exit(0 * len(sys.argv[0]))\n"])
+def test_no_parameters_are_proposed_that_a_script_cannot_take(sweep: Sweep, code: str) -> None:
+    (sweep.folder / "one.py").write_text(code)
+    ended = sweep("init")
+    found = "the metric loss" if LOSSES in code else "no metrics"
+    also = "" if LOSSES in code else ", and say where its metrics are"
+    nothing = "one.py ended with exit code 0. It printed no metrics that stepsweep knows, and wrote no file of them."
+    assert ended.stderr.splitlines() == [
+        "Reading the options of one.py …",
+        *([] if LOSSES in code else [nothing + " Its last lines:", "  hi"] if code else [nothing]),
+        f"Found no options and {found}.",
+        "one.py takes no options, so all its trials would be the same. Let it take some, as with argparse.",
+        f"Wrote sweep.yaml. Look at it, and name options that it takes in `parameters`{also}, then: sweep run",
+    ]
+    lines = (sweep.folder / "sweep.yaml").read_text().splitlines()
+    assert lines[lines.index("parameters:") + 1].startswith("  # PROPOSED: none")
+    assert ("arguments: {epochs: false}" in lines) == (LOSSES in code)
+    assert "parameters: must be an object of at least one name and its choices" in sweep("plan").stderr
+
+
+@pytest.mark.parametrize(
+    "how", ["sys.argv[1:]", "'--fast' in sys.argv", "[*sys.argv]", "sys.argv.copy()", "os.environ"]
+)
+def test_a_script_that_reads_its_options_by_itself_may_take_any(sweep: Sweep, how: str) -> None:
+    (sweep.folder / "one.py").write_text(f"import os, sys\n{how}\n{LOSSES}")
+    ended = sweep("init")
+    assert "Found no options of its own parser and the metric loss." in ended.stderr
+    assert "  lr: [0.1, 0.01, 0.001]  # PROPOSED" in (sweep.folder / "sweep.yaml").read_text()
 
 
 def test_a_notebook_is_run_by_nothing(sweep: Sweep) -> None:
@@ -390,6 +439,10 @@ def test_nothing_is_overwritten(sweep: Sweep, existing: str, words: tuple[str, .
         2, f"sweep: {existing} is there already, and nothing is overwritten; rename it first\n",
     )  # fmt: skip
     assert {path.name for path in sweep.folder.iterdir()} == {"train.py", existing}
+    both = sweep("init", "trian.py", *words).stderr.splitlines()
+    assert both == [ended.stderr.rstrip(), f'sweep: there is no file "trian.py" in {sweep.folder}'], (
+        "all faults at once"
+    )
 
 
 def test_the_image_of_a_spec_that_is_there_is_that_of_its_script(sweep: Sweep) -> None:
@@ -435,7 +488,8 @@ def test_for_aws_an_image_with_what_the_script_imports_in_the_versions_that_are_
     pip = "pip install --no-cache-dir"
     assert f"RUN {pip} --requirement requirements.lock && {pip} {kit}" in lines
     assert lines[-1] == "USER trial"
-    assert "Wrote sweep.yaml, Dockerfile, requirements.lock. Look at them, then: sweep deploy sweep.yaml\n" in said
+    assert "\nWrote sweep.yaml, Dockerfile, requirements.lock. Look at them, and name " in said
+    assert said.endswith(", then: sweep deploy sweep.yaml\n")
 
 
 def test_the_image_has_what_requirements_txt_names_and_pytorch_in_its_build_for_cpus(sweep: Sweep) -> None:

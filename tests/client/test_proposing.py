@@ -36,6 +36,13 @@ NO_FILES = """\
 # artifacts: [best.pt]
 """
 
+NONE_OF_USE = """\
+
+parameters:
+  # PROPOSED: none is known that is worth it; name options of the script, as in lr: [0.1, 0.01]
+
+"""
+
 NO_PARAMETERS = """\
 
 parameters:
@@ -55,7 +62,7 @@ def tried(**fields: Any) -> Tried:
     nothing: dict[str, Any] = {
         "models": (),
         "ended": "",
-        "has_failed": False,
+        "code": 0,
         "last_lines": (),
     }
     where = {name: fields.pop(name) for name in ("metrics", "place", "epochs") if name in fields}
@@ -200,7 +207,7 @@ def test_what_only_a_run_tells() -> None:
     assert text_of("sh train.sh", None, found) == head + NO_OPTIONS + printed + NO_FILES + NO_PARAMETERS + ending
     told = "arguments: {epochs: false, seed: seed}\n"
     known = proposal([option("seed", 1)])
-    assert text_of("sh train.sh", known, found) == head + told + printed + NO_FILES + NO_PARAMETERS + ending
+    assert text_of("sh train.sh", known, found) == head + told + printed + NO_FILES + NONE_OF_USE + ending
 
 
 def test_one_row_is_no_number_of_epochs() -> None:
@@ -210,10 +217,16 @@ def test_one_row_is_no_number_of_epochs() -> None:
 # In its output: auc
 # It left these; `sweep download` gets the winner's:
 artifacts: [a.pt, b.bin, c]
-{NO_PARAMETERS}# epochs: 10  # if the script has an option for it
+{NONE_OF_USE}# epochs: 10  # if the script has an option for it
 objective: {{metric: auc, direction: maximize}}
 """
     )
+
+
+@pytest.mark.parametrize(("default", "epochs"), [(3.0, 3), (5, 5), (2.5, 10), (0, 10), ("many", 10), (True, 10)])
+def test_epochs_are_the_script_s_own_number_also_as_a_float(default: object, epochs: int) -> None:
+    known = proposal([option("lr", 0.1), option("num_train_epochs", default)])
+    assert f"\nepochs: {epochs}\n" in text_of("python train.py", known, None)
 
 
 def test_what_nothing_tells() -> None:
