@@ -42,13 +42,17 @@ class Former:
     trials: dict[str, str]
     rungs: tuple[int, ...]
 
+    @property
+    def files(self) -> str:
+        """Names the changed files, in parentheses behind a space; empty if they are unknown."""
+        return f" ({trainers.named(self.changed)})" if self.changed else ""
+
     def __str__(self) -> str:
-        files = f" ({trainers.named(self.changed)})" if self.changed else ""
         trials = number_of(len(self.trials), "finished trial")
         remedy = f" List files that trials do not need in {self.ignore_file}." if self.ignore_file else ""
         return (
-            f"The trainer has changed{files}: {trials} {'does' if len(self.trials) == 1 else 'do'} not count. If the "
-            f"change cannot matter to their numbers, --keep-results counts them.{remedy}"
+            f"The trainer has changed{self.files}: {trials} {'does' if len(self.trials) == 1 else 'do'} not count. If "
+            f"the change cannot matter to their numbers, --keep-results counts them.{remedy}"
         )
 
 

@@ -44,7 +44,7 @@ def begun(control: Control, spec: SweepSpec, cloud: Cloud, show: Show, *, keep_r
             # Of a sweep that the planner refuses nothing is copied: one that did not ask for it would count it later.
             if not _is_refused(spec, control.deployment):
                 trials = number_of(len(found.trials), "finished trial")
-                show(Doing(f"Keeping {trials} of the trainer before its change …"))
+                show(Doing(f"Keeping {trials} of the trainer before its change{found.files} …"))
                 until_started.enter_context(kept(found, control, spec.name))
                 check_as_planned(spec, control.deployment)
         elif found is not None:

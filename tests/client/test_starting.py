@@ -425,6 +425,9 @@ def test_a_trainer_that_is_refused_is_not_taken_for_that_of_the_finished_trials(
         told = Told(lambda: stack.stop(*Control(stack.deployment).running("mine")))
         run(spec, here, told, Ahead(checking=DONE), keep_going=True)
         assert str(told.events[0]).startswith("Doing(text='The trainer has changed (other.py): ")
+    told = Told(lambda: stack.stop(*Control(stack.deployment).running("mine")))
+    run(MINE, here, told, Ahead(checking=DONE), keep_going=True, keep_results=True)
+    assert told.events[0] == Doing("Keeping 2 finished trials of the trainer before its change (other.py) …")
 
 
 def test_a_sweep_whose_first_trials_fail_alike_is_given_up_where_that_is_asked_for(stack: Stack, aws: Cloud) -> None:
