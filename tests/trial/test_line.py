@@ -18,6 +18,7 @@ Columns = dict[str, list[float | None]]
         ("loss: 49% | 39%, lr=1", "49% | 39"),
         ("loss=2.1 (train) 2.3 (val)", "2.1 (train) 2.3"),
         ("loss: 2.1 train 2.3 val", "2.1 train 2.3"),
+        ("loss 49% train 39% val", "49% train 39"),
         ("loss: 2.8 to 2.3", "2.8 to 2.3"),
         ("loss: 2.8 > 2.3", "2.8 > 2.3"),
         ("loss 2.1 nan", "2.1 nan"),
@@ -46,9 +47,12 @@ def test_a_name_with_two_numbers_has_none(line: str, several: str) -> None:
     [
         ", 12.3 s", " | 12.3 sec | 3 epochs left", " - 3s 2ms/step", " 12/100", " (0.02)", " ± 0.02", " +- 0.02",
         " 2026-12-01 12:00", ", lr 0.1", ", 3: 4", " -> 2.0 acc 0.5", " [0.4, 0.6]", " < 2.5", " 10%|█", "+0.1", " @ 3",
+        "\uff0893%\uff09", " | val 2.3",
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("before", ["", "10:00:01.123 ", "lr 0.1 ", "lr: 0.1 ", "acc 0.5 ± 0.1 ", "epoch 1, ", "3 "])
+@pytest.mark.parametrize(
+    "before", ["", "10:00:01.123 ", "lr 0.1 ", "lr: 0.1 ", "acc 0.5 ± 0.1 ", "epoch 1, ", "L1 0.5 "]
+)
 def test_another_number_that_has_a_name_or_a_unit_takes_none_from_a_name(before: str, behind: str) -> None:
     columns, notices = collected(f"{before}loss 2.1{behind}", 1)
     assert (columns["loss"], notices) == ([2.0 if ">" in behind else 2.1], [])
@@ -138,4 +142,12 @@ def test_a_name_that_says_what_it_was_measured_on_has_no_other_word_for_it() -> 
     assert notices == [
         "val_loss of epoch 2 is 0.4, not 0.3 of the line 'Training finished Final val loss', which other epochs do not "
         "have"
+    ]
+
+
+def test_a_name_that_is_no_usual_one_fails_no_trial() -> None:
+    columns, notices = collected("epoch 1 lr: 0.1 loss: 2.1\nepoch 2 lr: 0.1, 0.01 loss: 2.3", 2)
+    assert columns == {"loss": [2.1, 2.3]}
+    assert notices == [
+        "lr does not count: '0.1, 0.01' is not one plain number; print each behind its name, as lr=0.5, without commas"
     ]

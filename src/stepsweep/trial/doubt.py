@@ -11,13 +11,15 @@ from collections.abc import Collection
 from stepsweep.trial.numbers import IN_WORDS
 from stepsweep.trial.words import ANY_SPLIT, ANY_USUAL, SPLITS
 
-_APART = rf"(?:[^\w(\[{{<±+=:#@$]|\b(?:to|and|or|vs|{ANY_SPLIT})\b|\([A-Za-z ]+\))"
+_APART = rf"(?:[^\w(\uff08\[{{<±+=:#@$]|\b(?:to|and|or|vs|{ANY_SPLIT})\b|\([A-Za-z ]+\))"
 """What stands between two numbers of which the second has no name of its own, nor is a deviation."""
 _UNIT = rf"(?!(?:{ANY_SPLIT}|{ANY_USUAL})\b)[^\W\d_][\w./@-]*(?![\w./@-]|[\"']?\s*[=:])"
 """A word that is neither what a number was measured on nor the name of another one."""
 _SECOND = re.compile(rf"{_APART}{{1,24}}?({IN_WORDS})(?!\s*[:=/]|-\d|%\||\s*%?\s*{_UNIT})", re.IGNORECASE)
+_NAMED_BY_SPLIT = re.compile(rf"[^(]*\b(?:{ANY_SPLIT})\b[^(]*$", re.IGNORECASE)
+_SPLIT_BEHIND = re.compile(rf"\s*%?\s*(?:{ANY_SPLIT})\b", re.IGNORECASE)
 _FIRST = re.compile(r"[+-]?(?:\d*\.\d+(?:[eE][+-]?\d+)?|\d+\.?\d*[eE][+-]?\d+)", re.ASCII)
-_NAMELESS = re.compile(r"|[-|*>]+|.*[,;|]|.*[\d\])%]:?", re.DOTALL)
+_NAMELESS = re.compile(r"|[-|*>]+|.*[,;|]|[^A-Za-z]*[\d\])%]|.*[\d\])]:", re.DOTALL)
 """A word before a number that does not name it."""
 _STUCK = re.compile(r"\d[^\W\d]")
 _WITH_UNIT = re.compile(
@@ -26,6 +28,7 @@ _WITH_UNIT = re.compile(
     re.IGNORECASE,
 )
 """A usual name, and a number to which a unit sticks, as in `mse=1.5M`; not the count of a progress bar."""
+_USUAL = re.compile(rf"(?<![A-Za-z0-9])(?:{ANY_USUAL})(?:@[\d.]+)?$", re.ASCII | re.IGNORECASE)
 _TIME = re.compile(r"[+-]?[\d.]+(?:[mµun]?s|secs?|min|h)", re.ASCII)
 _FAR = 64
 """How far before a name a number is looked for."""
@@ -39,7 +42,11 @@ def second(line: str, at: int, taken: Collection[int]) -> str:
         taken: where numbers that have a name begin.
     """
     match = _SECOND.match(line, at)
-    return match[0] if match and match.start(1) not in taken else ""
+    if not match or match.start(1) in taken:
+        return ""
+    # Of `loss 2.1 val 0.4` the second number is `val`, and of `loss 2.1 train 2.3 val` it is a loss.
+    is_named = _NAMED_BY_SPLIT.match(line[at : match.start(1)]) and not _SPLIT_BEHIND.match(line, match.end())
+    return "" if is_named else match[0]
 
 
 def first(line: str, at: int, taken: Collection[int]) -> str:
@@ -63,6 +70,11 @@ def first(line: str, at: int, taken: Collection[int]) -> str:
 def with_units(line: str) -> list[re.Match[str]]:
     """Returns where a line has usual names, each with a number to which a unit sticks."""
     return list(_WITH_UNIT.finditer(line)) if _STUCK.search(line) else []
+
+
+def may_be_objective(name: str) -> bool:
+    """Returns whether a name is a usual one, which a sweep probably optimizes, and not that of an option."""
+    return bool(_USUAL.search(name))
 
 
 def is_time(text: str) -> bool:

@@ -270,7 +270,7 @@ class Collector:
         last = max((epoch for column in values.values() for epoch in column), default=0)
         if last > MOST_EPOCHS:
             raise NoMetrics(f"epoch {last} was printed, more than {MOST_EPOCHS}; name the epoch's pattern with --epoch")
-        notices += self._unclear.check(values) + (self._reader.left_out() if is_over else [])
+        notices += self._unclear.take_out(values) + (self._reader.left_out() if is_over else [])
         if absent := [name for name in self._named if name not in self._raw_names]:
             raise NoMetrics(f"--metric {absent[0]}: no line matched its pattern `{self._named[absent[0]].pattern}`")
         if not values:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from stepsweep.trial import doubt, line
 from stepsweep.trial.columns import NoMetrics
 from stepsweep.trial.reader import Said
@@ -28,22 +26,24 @@ class Unclear:
         for one in said.found if said.fields else ():
             self._fields.setdefault(one.key, set()).add(said.fields)
 
-    def check(self, measured: Collection[str]) -> list[str]:
-        """Returns a line for each name that does not count.
+    def take_out(self, values: dict[str, dict[int, float]]) -> list[str]:
+        """Takes out the names that do not count, and returns a line for each.
 
         Raises:
-            NoMetrics: a name that has numbers has something else too.
+            NoMetrics: a usual name, or one in JSON, that has numbers has something else too.
         """
         notices = []
         for name, text in self._several.items():
             column = line.column(name)
             why = f"{text!r} is not one plain number; print each behind its name, as {column}=0.5, without commas"
-            if name not in measured:
-                notices.append(f"{column} does not count: {why}")
-            elif not doubt.is_time(text):
+            if name in values and doubt.is_time(text):
+                continue
+            if name in values and doubt.may_be_objective(name):
                 raise NoMetrics(f"{column}: {why}")
+            values.pop(name, None)
+            notices.append(f"{column} does not count: {why}")
         for (name, fields), text in self._texts.items():
-            if name not in measured:
+            if name not in values:
                 continue
             if fields and fields not in self._fields.get(name, ()):
                 notices.append(f"{name} is {text[:80]!r} in a line of other fields, which is taken for no measurement")
