@@ -785,9 +785,15 @@ def test_an_epoch_that_is_mentioned_too_early_is_no_epoch_of_the_metrics_below()
         collected("\n".join(lines), epochs=3)
 
 
+def test_a_line_of_the_best_epoch_may_also_be_above_the_metrics_of_each() -> None:
+    lines = [LOSSES[0], "Epoch 1 (best so far)", LOSSES[1], "Epoch 2 (best so far)", LOSSES[2]]
+    with pytest.raises(NoMetrics, match=r"^'Epoch 1 \(best so far\)' names an epoch, and lines with train_loss name"):
+        collected("\n".join(lines), epochs=9)
+
+
 def test_a_pattern_says_which_lines_name_an_epoch_however_many_lines_are_below() -> None:
     metrics = Collector(epoch=re.compile(r"Epoch (\d+)"))
-    for line in ("Epoch 1", *LOSSES):
+    for line in ("lr=0.1", "Epoch 1 (best so far)", *LOSSES):
         metrics.feed(line)
     assert metrics.rows(3)[0] == [{"epoch": 1, "train_loss": 0.8, "val_loss": 0.5}]
 
@@ -796,6 +802,8 @@ def test_a_pattern_says_which_lines_name_an_epoch_however_many_lines_are_below()
     "lines",
     [
         (*LOSSES, "*** Best metric: 0.3 (epoch 2)"),
+        (LOSSES[0], "New best model saved at epoch 1", LOSSES[1], "New best val_loss: 0.3 at epoch 2", LOSSES[2]),
+        (LOSSES[0], "Saved the best model of epoch 0", *LOSSES[1:]),
         ("Training from epoch 1 to epoch 3", *LOSSES),
         (*LOSSES, "Done after epoch 3 of 3"),
         (*LOSSES, "Early stopping, epoch 2 counted from 0"),

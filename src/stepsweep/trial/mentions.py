@@ -10,8 +10,10 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from stepsweep.trial import documents, line
+from stepsweep.trial.columns import NoMetrics
 from stepsweep.trial.kinds import Cells
 from stepsweep.trial.reader import Said
+from stepsweep.trial.uncounted import Uncounted
 
 
 class Mentions:
@@ -24,6 +26,8 @@ class Mentions:
         self._kinds: dict[str, set[str]] = {}
         self._are_out_of_turn: set[str] = set()
         self._have_own = False
+        # The epochs of lines that say which is the best one, where metrics have none.
+        self._passed_over: set[int] = set()
 
     def add(self, said: Said, above: int | None, named: Collection[int]) -> None:
         """Looks at a line.
@@ -43,6 +47,30 @@ class Mentions:
         self._have_own |= bool(said.found)
         if above is not None and said.epoch < above and said.epoch not in named:
             self._are_out_of_turn |= {name for name, counts in self._counts.items() if counts[above]}
+
+    def passes_over(self, said: Said, epoch: int, uncounted: Uncounted) -> bool:
+        """Whether a line only says which is the best of the epochs above it, which had no names until now."""
+        has_own = any(not one.key.rpartition(line.ON)[2].startswith(line.BEST) for one in said.found)
+        are_above = epoch > 1 and uncounted.again() if has_own else uncounted.values
+        if not are_above or not line.is_of_the_best(said.text):
+            return False
+        self._first = self._first or said.text
+        self._passed_over.add(epoch)
+        return True
+
+    def check_passed_over(self, uncounted: Uncounted, epochs: int) -> None:
+        """Refuses metrics without an epoch above all lines that say which is the best one, and below the last.
+
+        Those above the first one may have been measured before the training.
+
+        Raises:
+            NoMetrics: it is unsure of which epochs the metrics are.
+        """
+        named = sorted(self._passed_over)
+        is_in_turn = named and named == [*range(min(named[0], 1), min(named[0], 1) + len(named))]
+        name, values = max(uncounted.values.items(), key=lambda each: len(each[1]), default=("", []))
+        if is_in_turn and len(values) == len(named) + 1 != epochs:
+            raise NoMetrics(self.why(name))
 
     def unsure(self, named: Sequence[int], epochs: int) -> list[str]:
         """Returns the names whose lines may be below an epoch that is not theirs.

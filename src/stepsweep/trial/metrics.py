@@ -80,9 +80,9 @@ class Collector:
         # An epoch before, of a line that names the best one, is not that of the lines below.
         newest = self._epochs.saved if counting.newest is None else counting.newest
         is_past = epoch is not None and epoch < newest and line.is_of_the_best(said.text)
-        is_unnamed = counting.first is None and epoch is not None and epoch > 1 and self._uncounted.again()
-        if is_unnamed and line.is_of_the_best(said.text):
-            return  # The best of epochs that were not named is one of the values above.
+        is_unnamed = counting.first is None and not self._has_pattern
+        if epoch is not None and is_unnamed and self._mentions.passes_over(said, epoch, self._uncounted):
+            return
         if not is_past:
             self._mentions.add(said, counting.newest, counting.named)
         if epoch is not None and not is_past:
@@ -260,6 +260,8 @@ class Collector:
         self._check_order(values)
         if not values:
             self._uncounted.check_replayed(self._lost)
+            if is_over and epochs is not None:
+                self._mentions.check_passed_over(self._uncounted, epochs)
             values, left_out = self._bars.by_epoch(self._uncounted, epochs)
             notices += left_out
         if epochs is not None and any(min(column) <= epochs for column in values.values()):
