@@ -49,6 +49,7 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
     sweep init cli.py fit -- --data data
     """
     need("local", "`sweep init`")
+    from stepsweep.client.proposing.choices import without_options
     from stepsweep.client.proposing.script import configured, interpreter_of, parsed, program_of
     from stepsweep.client.proposing.spec import proposal, text_of
     from stepsweep.client.specs.script import script_of_command
@@ -80,6 +81,7 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
     elif not no_run and found is None:
         found = _tried(runs, [python if program[0] == "python" else program[0], *program[1:]], known)
     if found:
+        found = without_options(found, options)
         _say_what_is_missing(name, found)
     if found and found.has_failed and (known is None or (takes and found.code == WRONG_WORDS)):
         raise _failure(runs, name, words, found)
@@ -154,7 +156,9 @@ def _failure(runs: "Script", name: str, words: Sequence[str], found: "Tried") ->
 def _also(known: "Proposal | None", found: "Tried | None") -> list[str]:
     """Returns what else must be done before a sweep can run."""
     also = ["mend the script"] if found and found.has_failed else []
-    if known is None or not known.parameters:
+    if known is None:
+        also.append("name options that it takes in `parameters`, and in `arguments` how, if not as --lr 0.1")
+    elif not known.parameters:
         also.append("name options that it takes in `parameters`")
     if found and not found.has_failed and not found.measured.metrics:
         also.append("say where its metrics are")

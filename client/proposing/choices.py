@@ -1,8 +1,12 @@
 """What options mean by their usual names, and which choices a person may want to try for them."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from stepsweep.client.proposing.script import Option
+from stepsweep.client.proposing.short_run import Tried
+from stepsweep.contract.names import known_direction
 from stepsweep.contract.space import parse_value
 
 EPOCHS = (
@@ -48,6 +52,13 @@ def plain(option: Option) -> str:
 def plain_name(name: str) -> str:
     """Returns the last part of a name such as `optim.learning_rate`, as it is compared with usual ones."""
     return name.rpartition(".")[2].lower().replace("_", "-")
+
+
+def without_options(found: Tried, options: Sequence[Option]) -> Tried:
+    """Returns a run whose metrics are none of the script's options, which it may have printed, nor usual ones."""
+    names = {*map(plain, options), *EPOCHS, *SEEDS, *RATES, *PORTIONS, *SIZES}
+    kept = tuple(name for name in found.measured.metrics if known_direction(name) or plain_name(name) not in names)
+    return replace(found, measured=replace(found.measured, metrics=kept))
 
 
 def choices_of(name: str, option: Option) -> list[Any]:

@@ -381,7 +381,25 @@ def test_a_script_that_reads_its_options_by_itself_may_take_any(sweep: Sweep, ho
     (sweep.folder / "one.py").write_text(f"import os, sys\n{how}\n{LOSSES}")
     ended = sweep("init")
     assert "Found no options of its own parser and the metric loss." in ended.stderr
+    assert "`parameters`, and in `arguments` how, if not as --lr 0.1, then: sweep run\n" in ended.stderr
     assert "  lr: [0.1, 0.01, 0.001]  # PROPOSED" in (sweep.folder / "sweep.yaml").read_text()
+
+
+@pytest.mark.parametrize("own", ["vars(parser.parse_args())", "parser.parse_args()", "dict(lr=0.1, width=32, epoch=1)"])
+def test_options_that_a_script_prints_are_no_metrics(sweep: Sweep, own: str) -> None:
+    (sweep.folder / "train.py").write_text(
+        "import argparse, sys\n"
+        "parser = argparse.ArgumentParser()\n"
+        "parser.add_argument('--lr', type=float, default=0.1)\n"
+        "parser.add_argument('--patience', type=int, default=3)\n"
+        f"print('config', {own}, sys.argv[1:])\n"
+        "print('size: 3')\n"
+    )
+    ended = sweep("init")
+    assert "and the metric size." in ended.stderr
+    lines = (sweep.folder / "sweep.yaml").read_text().splitlines()
+    assert "# In its output: size" in lines
+    assert "objective: {metric: size, direction: maximize}  # PROPOSED: or minimize" in lines
 
 
 def test_a_notebook_is_run_by_nothing(sweep: Sweep) -> None:
