@@ -69,7 +69,7 @@ def test_another_number_that_has_a_name_or_a_unit_takes_none_from_a_name(before:
             "loss: 2.1, val. loss: 2.3, acc: 0.5, val. acc: 0.4",
             {"loss": [2.1], "acc": [0.5], "val_loss": [2.3], "val_acc": [0.4]},
         ),
-        ("Dev. Loss: 2.3, Train. loss: 2.1, Acc.: 49%", {"dev_Loss": [2.3], "train_loss": [2.1], "Acc": [49.0]}),
+        ("Dev. Loss: 2.3, Train. loss: 2.1, Acc.: 49%", {"dev_Loss": [2.3], "train_Loss": [2.1], "Acc": [49.0]}),
         ("LOSS train 2.1 valid 2.3", {"train_LOSS": [2.1], "val_LOSS": [2.3]}),
         ("loss: train 2.1 | val 2.3, acc train 0.5 / val 0.4", {
             "train_loss": [2.1], "val_loss": [2.3], "train_acc": [0.5], "val_acc": [0.4],

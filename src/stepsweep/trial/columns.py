@@ -31,16 +31,16 @@ def columns(values: Mapping[str, dict[int, float]]) -> tuple[dict[str, dict[int,
         is_taken = alone in others or any(other.endswith(f"_{alone}") for other in others)
         is_alone = not is_taken and alone.lower() not in NOT_METRICS
         found.append((key, split, alone if is_alone else name))
-    count = Counter(name.lower() for _, _, name in found)
+    count = Counter(name for _, _, name in found)
     most: dict[str, int] = {}
     for key, split, name in found:
-        most[name.lower()] = max(most.get(name.lower(), 0), len(values[key]) if split else 0)
+        most[name] = max(most.get(name, 0), len(values[key]) if split else 0)
     columns: dict[str, dict[int, float]] = {}
     lines = []
     # First those that are called so in the output.
-    for key, split, name in sorted(found, key=lambda one: bool(one[1] and count[one[2].lower()] > 1)):
-        column = f"{split}_{name}" if split and count[name.lower()] > 1 else name
-        if not split and len(values[key]) < most[name.lower()]:
+    for key, split, name in sorted(found, key=lambda one: bool(one[1] and count[one[2]] > 1)):
+        column = f"{split}_{name}" if split and count[name] > 1 else name
+        if not split and len(values[key]) < most[name]:
             lines.append(f"{name} does not count, since it is in fewer epochs than that which names what it is of")
         elif column in columns:
             lines.append(

@@ -15,11 +15,6 @@ from stepsweep.trial.words import ANY_SPLIT, ANY_USUAL, IN_USUAL, NOT_METRICS, S
 ON = ":"
 """Parts what a value was measured on from its name, in a key; no name has one."""
 BEST = "best_"
-_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
-_NUMPY = re.compile(r"\b(?:(?:np|numpy)\.\w+|tensor)\(([^()\[\],]*)(?:,[^()\[\]]*)?\)")
-"""A scalar as NumPy or PyTorch prints it."""
-_LOGGER = re.compile(r"\s*(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):[\w.]*:")
-"""As `logging` begins a line where nobody says how."""
 _LATER = rf"(?:\s*(?:-+>|=+>|→)\s*({IN_WORDS}))*"
 """What a value has become, as in `0.9 -> 0.7`."""
 _MORE = r"([,'\u2019\u00a0\u2009\u202f]\d[\d.,'\u2019\u00a0\u2009\u202f]*)?"
@@ -77,10 +72,6 @@ _MOST_BEST = 48
 _MOST_WORDS = 80
 """How far before a name a word is looked for, or `best`, and before a number the name that it belongs to."""
 _BEST_WORD = re.compile(r"\bbest", re.ASCII | re.IGNORECASE)
-_RANK = re.compile(
-    r"\s*\[default[ :]?(\d+)\]|\s*\[\d+,(\d+)\]<std|\[(?:rank|gpu|cuda)[ :]?(\d+)\]", re.ASCII | re.IGNORECASE
-)
-"""As torchrun, mpirun, and people's scripts name one of several processes."""
 _BATCH = re.compile(r"\[\s*\d+\s*/\s*\d+(?:\s*\(\s*\d+%\s*\))?\s*\]", re.ASCII)
 _CLOCK = re.compile(r"\b(?:eta|time)\b", re.ASCII | re.IGNORECASE)
 _STATS = re.compile(r"\s*Averaged stats:")
@@ -99,37 +90,6 @@ class Found(NamedTuple):
     raw: str
     value: float
     word: str = ""
-
-
-def clean(text: str) -> str:
-    """Returns a line without colours and the like, and with numbers as Python writes them."""
-    line = _ANSI.sub("", text) if "\x1b" in text else text
-    line = (_NUMPY.sub(r"\1", line) if "(" in line else line).replace("\u2212", "-")
-    logger = _LOGGER.match(line)
-    return line[logger.end() :] if logger else line
-
-
-def states(text: str) -> list[str]:
-    """Returns what a line showed one after the other, as a progress bar that `\\r` and `\\b` take back does."""
-    return [_overwritten(part) if "\b" in part else part for part in text.split("\r")]
-
-
-def _overwritten(text: str) -> str:
-    shown: list[str] = []
-    at = 0
-    for sign in text:
-        if sign == "\b":
-            at = max(0, at - 1)
-        else:
-            shown[at : at + 1] = [sign]
-            at += 1
-    return "".join(shown)
-
-
-def is_of_another_process(line: str) -> bool:
-    """Returns whether a process of another rank than 0 printed the line."""
-    rank = _RANK.match(line) or _RANK.search(line) if "[" in line else None
-    return bool(rank and int(next(number for number in rank.groups() if number)))
 
 
 def is_of_the_best(line: str) -> bool:
@@ -169,7 +129,7 @@ def metrics_in(line: str) -> tuple[list[Found], dict[str, str]]:
         if of and float(of):
             value /= float(of)
         found[match.start()] = Found(key, _printed(name, key), value, _word(line, start))
-    apart, several = _told_apart(line, found)
+    apart, several = _told_apart(line, _of_one_case(found) if splits else found)
     return apart, {**several, **unclear}
 
 
@@ -236,6 +196,18 @@ def _key(name: str, split: str | None, line: str, start: int, splits: list[tuple
 def _printed(raw: str, key: str) -> str:
     """Returns what of the output the key names, to tell it from others that would have the same key."""
     return raw if key.rpartition(ON)[2] == valid_name(raw) else BEST + raw
+
+
+def _of_one_case(found: Mapping[int, Found]) -> dict[int, Found]:
+    """Returns what was found in a line, with a name of both `Loss: 2.1` and `val loss: 2.3` as its first one is."""
+    names: dict[str, str] = {}
+    keys = {one.key for one in found.values()}
+    same = {}
+    for at, one in sorted(found.items()):
+        split, on, name = one.key.rpartition(ON)
+        key = f"{split}{on}{names.setdefault(name.lower(), name)}"
+        same[at] = one if key in keys else one._replace(key=key, raw=key.rpartition(ON)[2])
+    return same
 
 
 def _told_apart(line: str, found: Mapping[int, Found]) -> tuple[list[Found], dict[str, str]]:

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from stepsweep.trial import bars, documents, line, named_epochs, numbers, words
+from stepsweep.trial import bars, documents, line, named_epochs, numbers, shown, words
 from stepsweep.trial.columns import EPOCH, NoMetrics
 from stepsweep.trial.kinds import kind_of
 from stepsweep.trial.line import Found
@@ -70,8 +70,8 @@ class Reader:
             NoMetrics: a pattern matched what is no number, or a row of a table cannot be read.
         """
         above = self._streams.setdefault(stream, Stream())
-        for part in line.states(text):
-            yield from self._all_said(line.clean(part), above)
+        for part in shown.states(text):
+            yield from self._all_said(shown.clean(part), above)
 
     def left_out(self) -> list[str]:
         """Returns what is said about last rows of tables that cannot be read."""
@@ -82,7 +82,7 @@ class Reader:
         ]
 
     def _all_said(self, text: str, above: Stream) -> Iterator[Said]:
-        if not text.strip() or above.is_message(text) or line.is_of_another_process(text):
+        if not text.strip() or above.is_message(text) or shown.is_of_another_process(text):
             return
         # Most lines of a chatty script are without numbers, and the script waits until they are read.
         if (
