@@ -11,7 +11,7 @@ from collections.abc import Collection
 from stepsweep.trial.numbers import IN_WORDS
 from stepsweep.trial.words import ANY_SPLIT, ANY_USUAL, SPLITS
 
-_APART = rf"(?:[^\w(\uff08\[{{<±+=:#@$]|\b(?:to|and|or|vs|{ANY_SPLIT})\b|\([A-Za-z ]+\))"
+_APART = rf"(?:[^\w(\uff08\[{{<±+=:#@$]|\b(?:to|and|or|vs|x|{ANY_SPLIT})\b|\([A-Za-z ]+\))"
 """What stands between two numbers of which the second has no name of its own, nor is a deviation."""
 _UNIT = rf"(?!(?:{ANY_SPLIT}|{ANY_USUAL})\b)[^\W\d_][\w./@-]*(?![\w./@-]|[\"']?\s*[=:])"
 """A word that is neither what a number was measured on nor the name of another one."""
@@ -24,7 +24,7 @@ _NAMELESS = re.compile(r"|[-|*>]+|.*[,;|]|[^A-Za-z]*[\d\])%]|.*[\d\])]:", re.DOT
 _STUCK = re.compile(r"\d[^\W\d]")
 _WITH_UNIT = re.compile(
     rf"(?<![\w./@-])((?:[A-Za-z][\w./@-]*[_./@-])?(?:{ANY_USUAL}))(?:[\"']?\s*[=:]\s*|\s+(?=\d*\.\d))"
-    r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![eE][+-]?\d|it\b)[^\W\d][\w.]*)(?![\w=:])",
+    r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![eE][+-]?\d|it\b)[^\W\d][\w.]*)",
     re.IGNORECASE,
 )
 """A usual name, and a number to which a unit sticks, as in `mse=1.5M`; not the count of a progress bar."""

@@ -48,7 +48,7 @@ _HAS_SPLIT = re.compile(rf"(?:{ANY_SPLIT})[_/.-]", re.ASCII | re.IGNORECASE)
 """Begins a name that says itself what it was measured on, whatever the words before it."""
 _DEVIATION = re.compile(r"\b(?:std\.?|standard)\s+$", re.ASCII | re.IGNORECASE)
 """What before `dev` means that it is no split."""
-_COUNT = re.compile(r"\s\d+\s+$", re.ASCII)
+_COUNT = re.compile(r"\b(?:across|for|from|in|of|on|over)\s+(?:all\s+|the\s+)?\d+\s+$", re.ASCII | re.IGNORECASE)
 """Before a name, how many of them there are: of `loss over 5 folds: 0.4` it is no metric."""
 _OWN = re.compile(rf"(?:\s*\([^()]*\))?\s*[=:]?\s*{IN_WORDS}", re.ASCII | re.IGNORECASE)
 """Behind a name, its own value: of `Loss: 1.9, Val: 0.7` the second is no loss."""
@@ -121,12 +121,13 @@ def metrics_in(line: str) -> tuple[list[Found], dict[str, str]]:
         key = _key(name, split, line, start, splits)
         before = doubt.first(line, match.start(), ends) if match.re is _SENTENCE else ""
         behind = "" if of else doubt.second(line, match.end(), begins)
-        if before or behind or more or (of and "." in of):
+        is_ratio = bool(of) and "." not in of and _float(number) <= float(of)
+        if before or behind or more or (of and not is_ratio):
             begin = match.start(3)
             unclear.setdefault(key, f"{before} {match[0]}" if before else line[begin : match.end()] + behind)
             continue
         value = _float((has_means and mean) or later or number)
-        if of and float(of):
+        if is_ratio and float(of):
             value /= float(of)
         found[match.start()] = Found(key, _printed(name, key), value, _word(line, start))
     apart, several = _told_apart(line, _of_one_case(found) if splits else found)
@@ -221,7 +222,7 @@ def _told_apart(line: str, found: Mapping[int, Found]) -> tuple[list[Found], dic
     differ = _several(found.values())
     if not differ:  # as in most lines
         return [one for _, one in in_order], {}
-    has_plain = any(ON not in one.key for one in found.values())
+    keys = {one.key for one in found.values()}
     apart = []
     for at, one in in_order:
         split, _, name = one.key.rpartition(ON)
@@ -229,7 +230,11 @@ def _told_apart(line: str, found: Mapping[int, Found]) -> tuple[list[Found], dic
         word = _WORD_BEFORE.search(line, before, at) if one.key in differ else None
         if word:
             apart.append(Found(with_word(one.key, word[1]), f"{word[1]} {one.raw}", one.value))
-        elif split and has_plain and one.key in differ and not _SPLIT_RIGHT_BEFORE.search(line, before, at):
+        elif (
+            one.key in differ
+            and any(f"{split}{ON}{key}" in keys for key in keys)
+            and not _SPLIT_RIGHT_BEFORE.search(line, before, at)
+        ):
             apart.append(one._replace(key=name))
         else:
             apart.append(one)
