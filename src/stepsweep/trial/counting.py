@@ -36,11 +36,11 @@ class Counting:
 
     def see(self, epoch: int, text: str) -> None:
         """A line names an epoch."""
-        kind = kind_of(text, None)
-        if [*self.named] == [0] and epoch > 0 and kind != self._kind and not self._epochs.columns:
+        if self.first is None:
+            self._kind = kind_of(text, None)
+        elif [*self.named] == [0] and epoch > 0 and not self._epochs.columns and kind_of(text, None) != self._kind:
             # An epoch without metrics, in a line of another kind, such as `loaded x.pt (epoch 0)`.
             self.first, self.named = None, {}
-        self._kind = kind
         if self.first is None:
             self.first = epoch
         self.newest = epoch
