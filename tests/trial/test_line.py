@@ -8,6 +8,10 @@ from stepsweep.trial.columns import NoMetrics
 from stepsweep.trial.metrics import Collector
 from tests.trial.test_metrics import collected
 
+NOT_ONE = (
+    "'{0}' is not one plain number; print each behind its name, as {1}=0.5, without commas or units, or "
+    "say with a pattern which one counts"
+)
 Columns = dict[str, list[float | None]]
 
 
@@ -36,7 +40,7 @@ Columns = dict[str, list[float | None]]
     ],
 )
 def test_a_name_with_two_numbers_has_none(line: str, several: str) -> None:
-    said = f"{several!r} is not one plain number; print each behind its name, as loss=0.5, without commas"
+    said = NOT_ONE.format(several, "loss")
     columns, notices = collected(f"epoch 1 {line}", 1)
     assert "loss" not in columns
     assert notices == [f"loss does not count: {said}"]
@@ -134,9 +138,7 @@ def test_a_pattern_that_is_proposed_finds_the_number(text: str) -> None:
 
 
 def test_the_time_of_a_metric_is_none_of_its_values() -> None:
-    said = (
-        "loss does not count: '1.1ms' is not one plain number; print each behind its name, as loss=0.5, without commas"
-    )
+    said = f"loss does not count: {NOT_ONE.format('1.1ms', 'loss')}"
     assert collected("loss: 1.1ms, backward: 3ms", 1) == ({}, [said])
     assert collected("loss: 1.1ms\nloss: 2.1\nfid: 12it [00:01\nfid: 3", 1) == ({"loss": [2.1], "fid": [3]}, [])
     with pytest.raises(NoMetrics, match=r"^loss: '1\.1M' is not one plain number"):
@@ -156,6 +158,4 @@ def test_a_name_that_says_what_it_was_measured_on_has_no_other_word_for_it() -> 
 def test_a_name_that_is_no_usual_one_fails_no_trial() -> None:
     columns, notices = collected("epoch 1 lr: 0.1 loss: 2.1\nepoch 2 lr: 0.1, 0.01 loss: 2.3", 2)
     assert columns == {"loss": [2.1, 2.3]}
-    assert notices == [
-        "lr does not count: '0.1, 0.01' is not one plain number; print each behind its name, as lr=0.5, without commas"
-    ]
+    assert notices == [f"lr does not count: {NOT_ONE.format('0.1, 0.01', 'lr')}"]

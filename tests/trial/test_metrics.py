@@ -104,9 +104,8 @@ def test_a_value_with_commas_is_one_number_or_none() -> None:
         collected("epoch 1 reward=934.5\nepoch 2 reward=1,234\nepoch 3 reward=935.5")
     columns, notices = collected("gpus: 0,1\n" + EPOCHS)
     assert columns == {"accuracy": [0.7, 0.9, 0.8]}
-    assert notices == [
-        "gpus does not count: '0,1' is not one plain number; print each behind its name, as gpus=0.5, without commas"
-    ]
+    (notice,) = notices
+    assert notice.startswith("gpus does not count: '0,1' is not one plain number; ")
 
 
 def per_epoch(text: str) -> str:

@@ -35,7 +35,10 @@ class Unclear:
         notices = []
         for name, text in self._several.items():
             column = line.column(name)
-            why = f"{text!r} is not one plain number; print each behind its name, as {column}=0.5, without commas"
+            why = (
+                f"{text!r} is not one plain number; print each behind its name, as {column}=0.5, without commas "
+                "or units, or say with a pattern which one counts"
+            )
             if name in values and doubt.is_time(text):
                 continue
             if name in values and doubt.may_be_objective(name):
