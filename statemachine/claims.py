@@ -1,16 +1,13 @@
 """What a planner checks before anything starts: that a sweep's name means one input, and one trainer."""
 
-import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from stepsweep.bucket.s3 import Bucket
 from stepsweep.contract import keys
+from stepsweep.contract.claimed import fault_of_name
 from stepsweep.contract.errors import InvalidDocument, InvalidSweep
 from stepsweep.contract.space import shown
-from stepsweep.contract.spec import ABOUT_THE_RUN, SweepSpec
-
-MAX_DIFFERENCE = 200
-"""Characters of an earlier value in an error."""
+from stepsweep.contract.spec import SweepSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,21 +23,13 @@ def claim(bucket: Bucket, spec: SweepSpec) -> bool:
     key = keys.spec_key(spec.name)
     if bucket.put_json_once(key, spec.to_json()):
         return True
-    remedy = "choose another name, trials that are finished are not repeated"
     try:
         earlier = SweepSpec.from_json(bucket.get_json(key))
     except (InvalidSweep, InvalidDocument):
-        difference = f"its {key} cannot be read"
-    else:
-        if spec.same_work(earlier):
-            return False
-        difference = _first_difference(spec, earlier)
-        if spec.same_work(replace(earlier, rounds=spec.rounds)):  # whose default follows from `stop`, which may differ
-            option = "--rounds" if earlier.rounds else "--no-rounds"
-            remedy = f"to go on with it, write rounds {shown(earlier.rounds)} ({option}); or {remedy}"
-    raise InvalidSweep(
-        [f"name: the sweep {shown(spec.name)} is there already and asked for something else ({difference}); {remedy}"]
-    )
+        earlier = None
+    if fault := fault_of_name(spec, earlier):
+        raise InvalidSweep([fault])
+    return False
 
 
 def check_trainer(spec: SweepSpec, *, then: Trainer, now: Trainer) -> None:
@@ -59,11 +48,3 @@ def check_trainer(spec: SweepSpec, *, then: Trainer, now: Trainer) -> None:
             "this trainer has finished then count"
         ]
     )
-
-
-def _first_difference(spec: SweepSpec, earlier: SweepSpec) -> str:
-    then, now = earlier.to_json(), spec.to_json()
-    # Those of the earlier one, which has `objective` where this one may have `objectives`, or the other way round.
-    differ = (name for name in then if name not in now or json.dumps(now[name]) != json.dumps(then[name]))
-    name = next(name for name in differ if name not in ABOUT_THE_RUN)
-    return f"its field {name} was {shown(then[name], MAX_DIFFERENCE)}"

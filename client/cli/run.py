@@ -187,7 +187,7 @@ def plan(asked: Asked, cloud: Cloud, calibrate: bool, as_json: bool) -> int:
     """
     from stepsweep.client.clouds.which_trainer import with_script
     from stepsweep.client.operations.estimating import calibration, estimated
-    from stepsweep.client.operations.warming import check_warm_start
+    from stepsweep.client.operations.startable import check_start
     from stepsweep.client.terminal.planned import plan_document, show_plan
     from stepsweep.client.terminal.view import View
 
@@ -195,7 +195,7 @@ def plan(asked: Asked, cloud: Cloud, calibrate: bool, as_json: bool) -> int:
     caveat = caveats(spec, script)
     if calibrate or not cloud.is_local:
         cloud, script = with_script(cloud, script), None
-    check_warm_start(spec, cloud)
+    check_start(spec, cloud, script)
     if calibrate:
         if cloud.is_local:
             need("local", "`sweep plan --calibrate` on this machine")

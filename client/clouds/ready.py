@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from stepsweep.client.deployment import Deployment
     from stepsweep.client.running.control import Found
     from stepsweep.contract.spec import SweepSpec
+    from stepsweep.trainer_script import Script
 
 
 def check_trials(cloud: Cloud, spec: "SweepSpec", on_status: Callable[[str], None]) -> None:
@@ -48,6 +49,16 @@ def check_trials(cloud: Cloud, spec: "SweepSpec", on_status: Callable[[str], Non
         cloud.directory, commands, trainer=cloud.trainer, container=cloud.container, on_status=on_status
     ):
         raise InvalidInput(faults)
+
+
+def check_program(cloud: Cloud, script: "Script | None") -> None:
+    """Raises InvalidInput if this machine cannot start the program of a script, as far as its folder tells."""
+    if script is None or not cloud.is_local or cloud.container:
+        return
+    from stepsweep.local.programs import fault_in_folder
+
+    if fault := fault_in_folder(script):
+        raise InvalidInput([fault])
 
 
 def check_trainer_is_the_same(cloud: Cloud, found: "Found", sweep: str) -> None:

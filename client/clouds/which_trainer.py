@@ -13,19 +13,26 @@ if TYPE_CHECKING:
 
 
 def with_script(cloud: Cloud, script: "Script | None") -> Cloud:
-    """Returns the cloud for trials that run the script; itself for none.
+    """Returns the cloud for trials that run the script; itself for none. Raises what `fitting` does."""
+    script = fitting(cloud, script)
+    if script is None or not cloud.is_local:
+        return cloud
+    return replace(cloud, trainer=script.written(cloud.directory / "scripts").resolve())
+
+
+def fitting(cloud: Cloud, script: "Script | None") -> "Script | None":
+    """Returns the script as trials of the cloud run it.
 
     Raises:
-        InvalidInput: a trainer was named too; or the stack was deployed with another command.
+        InvalidInput: a trainer was named too; nothing says what is in the image; or the stack was deployed with another
+            command.
     """
     if script is None:
-        return cloud
+        return None
     if cloud.trainer is not None:
         raise InvalidInput(["command: not together with --trainer (or STEPSWEEP_TRAINER); leave one out"])
     if cloud.is_local:
-        if cloud.container:
-            script = in_an_image(script)
-        return replace(cloud, trainer=script.written(cloud.directory / "scripts").resolve())
+        return in_an_image(script) if cloud.container else script
     deployed = cloud.on_aws().trainer_command
     if deployed != script.entrypoint:
         there = f"`{replace(script, entrypoint=deployed).line}`" if deployed else "none"
@@ -35,7 +42,7 @@ def with_script(cloud: Cloud, script: "Script | None") -> Cloud:
                 "Deploy this one with `sweep deploy SPEC`, where SPEC is the file that has it"
             ]
         )
-    return cloud
+    return script
 
 
 def in_an_image(script: "Script") -> "Script":

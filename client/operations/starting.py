@@ -11,6 +11,7 @@ from stepsweep.client.deployment import Deployment, explained
 from stepsweep.client.operations.estimating import check_as_planned, with_pace
 from stepsweep.client.operations.events import Doing, Show
 from stepsweep.client.operations.keeping import former, kept
+from stepsweep.client.operations.startable import check_case
 from stepsweep.client.running.control import Control
 from stepsweep.client.running.execution import Execution
 from stepsweep.contract.described import number_of
@@ -32,10 +33,8 @@ def begun(control: Control, spec: SweepSpec, cloud: Cloud, show: Show, *, keep_r
     if control.running(spec.name):
         shown, ended = f"`sweep watch {spec.name}{cloud.where}`", f"`sweep stop {spec.name}{cloud.where}`"
         raise InvalidInput([f"the sweep {spec.name} is already running: {shown} shows it, {ended} ends it"])
-    if cloud.is_local and (other := Records(control.deployment.store).same_on_disk(spec.name)):
-        raise InvalidInput(
-            [f"name: differs from the sweep {other} by case only, and some disks ignore that; choose another name"]
-        )
+    if cloud.is_local:
+        check_case(Records(control.deployment.store), spec.name)
     give_secrets(cloud, spec, control.deployment)
     spec = with_pace(spec, cloud)
     with contextlib.ExitStack() as until_started:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from stepsweep.client.operations.bill import bill_document, taken, usd_range
 from stepsweep.client.operations.estimating import Estimate
-from stepsweep.client.terminal.bill import bill_document, told, usd_range
 from stepsweep.client.terminal.trial_table import TrialRow, differing, plain_table
 from stepsweep.client.terminal.view import View
 from stepsweep.contract import rounds
-from stepsweep.contract.described import assignments, described, number_of, verb
+from stepsweep.contract.described import assignments, described, verb
 from stepsweep.contract.search import STARTUP
 from stepsweep.contract.space import Range
 from stepsweep.contract.spec import SweepSpec
@@ -37,12 +37,8 @@ def show_plan(
     if caveat:
         view.line(caveat, "yellow")
     first = rounds.first_params(spec)
-    known = len(first) * spec.trials_each
-    if estimate.finished:
-        view.line(_finished(spec, estimate.finished, known))
-    if estimate.finished < known or len(first) < spec.number_of_params or len(spec.rungs) > 1:
-        for line in told(spec, estimate, most):
-            view.line(line)
+    for line in taken(spec, estimate, first=len(first)):
+        view.line(line)
     if spec.fixed:
         view.line(f"Every trial: {assignments(spec.fixed)}")
     for name, parameter in spec.parameters.items():
@@ -74,17 +70,6 @@ def show_plan(
         view.line(line)
     view.line()
     view.line("Nothing else was started." if was_calibrated else "Nothing was started.")
-
-
-def _finished(spec: SweepSpec, finished: int, known: int) -> str:
-    """Says how many of the trials that are known in advance need no job for their first rung."""
-    of = f"the {known:,} trials that are known in advance" if spec.search.learns else number_of(known, "trial")
-    if len(spec.rungs) > 1:
-        do = verb(
-            finished, "has finished the first rung already, and does", "have finished the first rung already, and do"
-        )
-        return f"{finished:,} of {of} {do} not train it again."
-    return f"{finished:,} of {of} {verb(finished, 'is', 'are')} finished already, and not trained again."
 
 
 def _more(spec: SweepSpec, shown: int) -> list[str]:

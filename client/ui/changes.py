@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from stepsweep.client.clouds.which_trainer import with_script, with_trainer_of
-from stepsweep.client.operations.estimating import check_budget
+from stepsweep.client.operations.bill import taken
+from stepsweep.client.operations.estimating import check_budget, estimated
 from stepsweep.client.operations.noting import NoteChanged, write_note
-from stepsweep.client.operations.warming import check_warm_start
+from stepsweep.client.operations.startable import check_start
 from stepsweep.client.specs.asked import checked, default_name
 from stepsweep.client.specs.caveats import caveats
 from stepsweep.client.specs.document import spec_document
@@ -23,6 +24,7 @@ from stepsweep.contract.brief import brief_document
 from stepsweep.contract.described import described
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.priority import Priority, fault_of
+from stepsweep.contract.rounds import first_params
 from stepsweep.contract.spec import SweepSpec
 
 PASTED = "the pasted spec"
@@ -58,12 +60,13 @@ class Changes:
                 document = document | {field: value for field, value in asked.items() if value}
             default = default_name(None, datetime.now(UTC))
             spec, script = checked(document, default_name=default, folder=Path.cwd())
-            check_warm_start(spec, self._cloud)
             is_of_another = script is None and like
             cloud = with_trainer_of(self._cloud, checked_name(like)) if is_of_another else self._cloud
-            check_budget(spec, cloud, script)
+            check_start(spec, cloud, script)
             if form.get("action") != "start":
-                return page(plan=_described(spec), caveat=caveats(spec, script))
+                told = taken(spec, estimated(spec, cloud, script), first=len(first_params(spec)))
+                return page(plan=_described(spec), takes=tuple(told), caveat=caveats(spec, script))
+            check_budget(spec, cloud, script)
             cloud = with_script(cloud, script)
         except InvalidInput as error:
             return page(faults=error.faults, status=422)
@@ -85,6 +88,7 @@ class Changes:
         priority: str = "",
         like: str = "",
         plan: str = "",
+        takes: Sequence[str] = (),
         caveat: str = "",
         faults: Sequence[str] = (),
         status: int = 200,
@@ -96,6 +100,7 @@ class Changes:
             priority=priority,
             like=like,
             plan=plan,
+            takes=takes,
             caveat=caveat,
             faults=faults,
         )

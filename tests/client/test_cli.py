@@ -273,7 +273,9 @@ def test_a_plan_refuses_a_warm_start_that_a_run_would_refuse(sweep: Sweep) -> No
     assert planned("good").returncode == 0
     recorded.planned("begun", {"lr": [0.1, 0.2]}, search=spec["search"], warm_start=["removed"])
     assert planned("removed", name="begun").returncode == 0, "its model knows what it was told"
-    assert faults(planned("nosuch", name="begun"), 2) == [missing]
+    other, taken = faults(planned("nosuch", name="begun"), 2)
+    assert other == missing
+    assert taken.startswith('name: the sweep "begun" is there already and asked for something else (its field warm_st')
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,10 @@ from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.checks.findings import Finding, State
 from stepsweep.client.cli.main import cli
 from stepsweep.client.deployment import Deployment
+from stepsweep.client.operations.bill import bill_document, told
 from stepsweep.client.operations.estimating import Estimate, Pace
 from stepsweep.client.running.progress import Progress, Training
 from stepsweep.client.running.stopping import Stopped
-from stepsweep.client.terminal.bill import bill_document, told
 from stepsweep.client.terminal.comparison import show
 from stepsweep.client.terminal.leaderboard import show_leaderboard
 from stepsweep.client.terminal.live import Following

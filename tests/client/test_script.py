@@ -361,11 +361,15 @@ def test_it_is_said_that_a_script_is_not_told_its_epochs(
         "belongs, or {args} at the end; if the script takes no number, write arguments: {epochs: false}."
     )
     file = project / "sweep.json"
+    document = {"parameters": {"lr": [0.1]}, "command": command, **fields}
+    file.write_text(json.dumps(document))
+    planned = CliRunner().invoke(cli, ["plan", str(file), "--dir", str(project / "cloud")])
+    assert (caveat in " ".join(planned.output.split())) is not is_told
     # The secret ends a run before it starts anything.
-    file.write_text(json.dumps({"parameters": {"lr": [0.1]}, "command": command, "secrets": ["NO_SUCH"], **fields}))
-    for verb in ("plan", "run", "start"):
+    file.write_text(json.dumps(document | {"secrets": ["NO_SUCH"]}))
+    for verb in ("run", "start"):
         result = CliRunner().invoke(cli, [verb, str(file), "--dir", str(project / "cloud")])
-        assert isinstance(result.exception, InvalidInput) is (verb != "plan")
+        assert isinstance(result.exception, InvalidInput)
         assert (caveat in " ".join(result.output.split())) is not is_told
     for begin in (Sweeps(directory=project / "cloud").run, Sweeps(directory=project / "cloud").start):
         with pytest.raises(InvalidInput, match="NO_SUCH"):
@@ -374,10 +378,10 @@ def test_it_is_said_that_a_script_is_not_told_its_epochs(
 
 
 def test_it_is_asked_whether_python_s_names_are_meant_as_values(project: Path) -> None:
-    words = ("--set", "nesterov=True,False", "--fixed", "a=None", "--fixed", "b=Nonesuch", "--secret", "NO_SUCH")
+    words = ("--set", "nesterov=True,False", "--fixed", "a=None", "--fixed", "b=Nonesuch")
     asked = "a has the texts None; did you mean null? nesterov has the texts True, False; did you mean true, false?"
-    for verb in ("plan", "run"):
-        result = CliRunner().invoke(cli, [verb, *words, "--epochs", "1", "--dir", str(project / "cloud")])
+    for verb in (["plan"], ["run", "--secret", "NO_SUCH"]):
+        result = CliRunner().invoke(cli, [*verb, *words, "--epochs", "1", "--dir", str(project / "cloud")])
         assert asked in " ".join(result.output.split())
 
 

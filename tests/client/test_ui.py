@@ -238,7 +238,9 @@ def test_faults_of_a_pasted_spec_are_those_of_the_command_line(page: Page, sweep
 
 def test_a_checked_spec_is_described_and_not_started(page: Page) -> None:
     answer = page.post("start", {"spec": '{"parameters": {"lr": [0.1, 0.01]}, "epochs": 3}', "action": "check"})
-    assert "It would run 2 trials (lr 2), up to 3 epochs each. Nothing was started." in Document(answer.text).text
+    text = Document(answer.text).text
+    assert "It would run 2 trials (lr 2), up to 3 epochs each. Nothing was started. On AWS " in text
+    assert "The trials take 0.0" in text, "as `sweep plan` says it"
     untold = '{"parameters": {"lr": [0.1]}, "epochs": 3, "command": "sh {lr}"}'
     said = Document(page.post("start", {"spec": untold, "action": "check"}).text).text
     assert "The script is not told to train 3 epochs, since command has no {epochs}." in said.replace("`", "")
@@ -250,8 +252,15 @@ def test_a_checked_spec_is_described_and_not_started(page: Page) -> None:
         assert 'warm_start[0]: the sweep "nosuch" is not among these records' in Document(answer.text).text
     dear = json.dumps({"parameters": {"lr": [0.1, 0.2]}, "epochs": 3, "budget_usd": 0.01})
     for action in ("check", "start"):
-        answer = page.post("start", {"spec": dear, "name": "mine", "action": action})
+        answer = page.post("start", {"spec": dear, "action": action})
         assert "budget_usd: 2 trials of up to 3 epochs may cost" in Document(answer.text).text
+    misspelled = json.dumps({"parameters": {"lr": [0.7]}, "epochs": 3, "command": "pyhton train.py"})
+    for action in ("check", "start"):
+        answer = page.post("start", {"spec": misspelled, "name": "mine", "action": action})
+        assert answer.status_code == 422
+        text = Document(answer.text).text
+        assert "there is no program pyhton in the PATH; did you mean python?" in text
+        assert 'name: the sweep "mine" is there already and asked for something else' in text
     broken = page.post("start", {"spec": "{", "action": "check"})
     assert "the pasted spec:1: not JSON" in Document(broken.text).text
 

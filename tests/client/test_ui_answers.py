@@ -167,6 +167,11 @@ START = (
     "the machines when several sweeps compete Check Start It runs on this machine, in the background, and continues "
     "when this page is closed. A command runs in the folder in which sweep ui was started."
 )
+TAKES = (
+    "On AWS 0.1 to 0.2 hours, 0.04 to 0.20 USD. The trials take 0.003 USD of that: 6 s per epoch, as in the tutorial, "
+    "0.526 USD per hour (a g4dn.xlarge in us-east-1 in 2021). The rest is boot, image, waits, idling, disk and address "
+    "of 1 machine. Free-running: 0.1 to 0.2 hours, 0.04 to 0.20 USD. "
+)
 LIKE_FRONT = (
     '{ "parameters": { "lr": [ 0.1, 0.2 ] }, "epochs": 3, "objectives": [ { "metric": "val_loss", "direction": '
     '"minimize", "at": "last" }, { "metric": "val_accuracy", "direction": "maximize", "at": "last" } ], '
@@ -530,15 +535,17 @@ def test_the_headers(site: Site, target: str, headers: dict[str, str]) -> None:
     ("form", "status", "text"),
     [
         (
-            {"spec": "parameters: {lr: [1]}\nepochs: 3", "name": " mine ", "priority": "high"},
+            {"spec": "parameters: {lr: [1]}\nepochs: 3", "name": " new ", "priority": "high"},
             200,
             "It would run 1 trial (lr 1), up to 3 epochs each, with high priority. Nothing was started. "
+            + TAKES
             + START.format("parameters: {lr: [1]} epochs: 3 "),
         ),
         (
             {"spec": "parameters: {lr: [1]}\nepochs: 3", "action": "check"},
             200,
             "It would run 1 trial (lr 1), up to 3 epochs each. Nothing was started. "
+            + TAKES
             + START.format("parameters: {lr: [1]} epochs: 3 "),
         ),
         (

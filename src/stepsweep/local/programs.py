@@ -5,28 +5,49 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from stepsweep.local.images import Image
+from stepsweep.local.stages import last_stage
 from stepsweep.trainer_script import Script
 from stepsweep.trial.command import PLACEHOLDER
+
+if TYPE_CHECKING:
+    from stepsweep.local.images import Image
 
 NEAR = ("python", "python3", "bash", "sh", "uv", "poetry", "conda", "torchrun", "accelerate")
 
 
-def fault_of_program(script: Script, image: Image) -> str | None:
+def fault_of_program(script: Script, image: "Image") -> str | None:
     """Returns why trials on this machine cannot start the program; None if they can.
 
     Args:
         image: the image of the script.
     """
+    around = {"PATH": _programs_around(script)}
+    return _fault(script, image.folder_in(image.folder), image.environment_in(image.folder, around)["PATH"])
+
+
+def fault_in_folder(script: Script) -> str | None:
+    """Returns what `fault_of_program` does, as far as the script's folder tells without an image of it."""
+    if script.has_dockerfile:
+        stage = last_stage(script.dockerfile().decode())
+        if "/" in script.program or "PATH" in stage.environment:
+            return None
+    return _fault(script, script.folder, _programs_around(script))
+
+
+def _programs_around(script: Script) -> str:
+    own = [str(Path(python).parent) for python in (script.python, sys.executable) if python]
+    return os.pathsep.join([*own, os.environ.get("PATH", os.defpath)])
+
+
+def _fault(script: Script, files: Path, path: str) -> str | None:
     program = script.program
     if PLACEHOLDER.search(program):
         return None
     if "/" in program:
-        return _fault_of_file(program, image)
-    own = [str(Path(python).parent) for python in (script.python, sys.executable) if python]
-    around = os.pathsep.join([*own, os.environ.get("PATH", os.defpath)])
-    if shutil.which(program, path=image.environment_in(image.folder, {"PATH": around})["PATH"]):
+        return _fault_of_file(program, files)
+    if shutil.which(program, path=path):
         return None
     if (script.folder / program).is_file():
         remedy = f"write ./{program}, or its interpreter before it, such as python {program}"
@@ -37,8 +58,8 @@ def fault_of_program(script: Script, image: Image) -> str | None:
     return f"command: there is no program {program} in the PATH; {remedy}"
 
 
-def _fault_of_file(program: str, image: Image) -> str | None:
-    file = image.folder_in(image.folder) / program
+def _fault_of_file(program: str, files: Path) -> str | None:
+    file = files / program
     if not file.is_file():
         return f"command: trials do not get {program}, since .gitignore or .dockerignore has it; take it out there"
     if os.access(file, os.X_OK):

@@ -1,13 +1,14 @@
-"""Tells what a sweep takes on AWS: hours and USD as ranges, and how they would change with other choices."""
+"""Tells what a sweep will take: hours and USD as ranges, and how they would change with other choices."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 from stepsweep.client.operations.estimating import Estimate, Pace
+from stepsweep.contract import rounds
 from stepsweep.contract.assumed import Span
 from stepsweep.contract.bill import Bill, bill_of, cheapest_and_fastest, other_way
-from stepsweep.contract.described import between, number_of, usd_text
+from stepsweep.contract.described import between, number_of, usd_text, verb
 from stepsweep.contract.spec import SweepSpec
 
 
@@ -31,6 +32,31 @@ def bill_document(spec: SweepSpec, estimate: Estimate) -> dict[str, Any]:
         "free_running" if spec.rounds else "in_rounds": _takes(_other(spec, estimate, estimate.paces)),
         **{name: {"max_concurrency": number, **_takes(each)} for name, (number, each) in choices},
     }
+
+
+def taken(spec: SweepSpec, estimate: Estimate, *, first: int) -> Iterator[str]:
+    """Yields how many trials need no job, and the time and cost of the others, in sentences.
+
+    Args:
+        first: the number of params that are known in advance.
+    """
+    known = first * spec.trials_each
+    if estimate.finished:
+        yield _finished(spec, estimate.finished, known)
+    if estimate.finished < known or first < spec.number_of_params or len(spec.rungs) > 1:
+        _, most = rounds.at_most(spec)
+        yield from told(spec, estimate, most)
+
+
+def _finished(spec: SweepSpec, finished: int, known: int) -> str:
+    """Says how many of the trials that are known in advance need no job for their first rung."""
+    of = f"the {known:,} trials that are known in advance" if spec.search.learns else number_of(known, "trial")
+    if len(spec.rungs) > 1:
+        do = verb(
+            finished, "has finished the first rung already, and does", "have finished the first rung already, and do"
+        )
+        return f"{finished:,} of {of} {do} not train it again."
+    return f"{finished:,} of {of} {verb(finished, 'is', 'are')} finished already, and not trained again."
 
 
 def told(spec: SweepSpec, estimate: Estimate, epochs: int) -> Iterator[str]:
