@@ -143,7 +143,7 @@ def _no_trial_succeeded(
     why = "\n".join(f"{trials}x {reason}" for reason, trials in reasons(results))
     who = f"None of {len(results)} trials succeeded" if len(results) > 1 else "The only trial did not succeed"
     if by_status[Status.SUCCEEDED]:
-        who = f"No params succeeded in all of their trials, of {len(results)} trials"
+        who = f"No set of params succeeded in all of its trials, of {len(results)} trials"
     untried = spec.number_of_trials - len(results)
     rest = f"; {untried} more {verb(untried, 'was', 'were')} not tried" if untried else ""
     rule = f". The search ended early: {ended_by}" if ended_by else ""

@@ -55,8 +55,7 @@ def _exit_code() -> int:
         return error.exit_code
     except click.ClickException as error:
         hint = f" (try `{error.ctx.command_path} --help`)" if isinstance(error, click.UsageError) and error.ctx else ""
-        message = " ".join(error.format_message().split())  # click writes choices below each other
-        return said([f"{message.rstrip('.')}{hint}"], error.exit_code)
+        return said([f"{_message(error)}{hint}"], error.exit_code)
     except InvalidInput as error:
         return said(error.faults, ExitCode.WRONG_INPUT)
     except SweepError as error:
@@ -75,6 +74,13 @@ def _exit_code() -> int:
         return said(["interrupted"], ExitCode.INTERRUPTED)
     else:
         return code
+
+
+def _message(error: click.ClickException) -> str:
+    if isinstance(error, click.NoSuchOption) and error.option_name in ("-d", "--detach"):  # as other tools have it
+        return f"no such option '{error.option_name}'; `sweep start` leaves a sweep running"
+    message = " ".join(error.format_message().split()).rstrip(".")  # click writes choices below each other
+    return f"{message[:1].lower()}{message[1:]}"  # click's own begin with a capital letter
 
 
 def _unreadable(words: Sequence[str]) -> list[str]:

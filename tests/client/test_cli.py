@@ -135,18 +135,20 @@ def test_no_command_is_wrong_input_and_shows_the_help(sweep: Sweep) -> None:
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["run", "--epoch", "1"], "No such option '--epoch'. (Did you mean one of: '--epochs', '--search'?)"),
-        (["run", "--epochs", "many"], "Invalid value for '--epochs': 'many' is not a valid integer"),
-        (["run", "a.json", "b.json"], "Got unexpected extra argument (b.json)"),
-        (["run", "--on", "moon"], "Invalid value for '--on': 'moon' is not one of 'local', 'aws'"),
+        (["run", "--epoch", "1"], "no such option '--epoch'. (Did you mean one of: '--epochs', '--search'?)"),
+        (["run", "--epochs", "many"], "invalid value for '--epochs': 'many' is not a valid integer"),
+        (["run", "a.json", "b.json"], "got unexpected extra argument (b.json)"),
+        (["run", "--on", "moon"], "invalid value for '--on': 'moon' is not one of 'local', 'aws'"),
         (
             ["run", *TRIAL, "--job-vcpus", "0"],
-            "Invalid value for '--job-vcpus' (env var: 'STEPSWEEP_JOB_VCPUS'): must be from 1 to",
+            "invalid value for '--job-vcpus' (env var: 'STEPSWEEP_JOB_VCPUS'): must be from 1 to",
         ),
         (["run", *TRIAL, "--profile", "work"], "--profile goes with --on aws"),
         (["show", "x", "--stack", "Mine"], "--stack goes with --on aws"),
-        (["show"], "Missing argument 'NAME'"),
-        (["trian"], "No such command 'trian'"),
+        (["run", "-d"], "no such option '-d'; `sweep start` leaves a sweep running (try"),
+        (["run", "--detach"], "no such option '--detach'; `sweep start` leaves a sweep running (try"),
+        (["show"], "missing argument 'NAME'"),
+        (["trian"], "no such command 'trian'"),
     ],
 )
 def test_a_wrong_option_is_one_line_and_says_where_help_is(sweep: Sweep, words: list[str], fault: str) -> None:
@@ -357,7 +359,7 @@ def test_a_plan_of_several_rounds_shows_each_with_its_jobs_epochs_and_price_at_m
 
 def test_a_shell_that_is_not_named_is_a_fault_of_one_line(sweep: Sweep) -> None:
     refused = sweep("completion")
-    said = "Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish (try `sweep completion --help`)"
+    said = "missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish (try `sweep completion --help`)"
     assert (refused.returncode, refused.stderr) == (2, f"sweep: {said}\n")
 
 
@@ -385,9 +387,9 @@ def test_a_large_plan_is_cut_and_says_so(sweep: Sweep) -> None:
     [
         (InvalidInput(["one", "two"]), 2, ["one", "two"]),
         (CloudError("it is gone\nfor long"), 1, ["it is gone", "for long"]),
-        (click.UsageError("Give one."), 2, ["Give one"]),
-        (click.UsageError("Give one.", click.Context(cli, info_name="sweep")), 2, ["Give one (try `sweep --help`)"]),
-        (click.ClickException("No."), 1, ["No"]),
+        (click.UsageError("Give one."), 2, ["give one"]),
+        (click.UsageError("Give one.", click.Context(cli, info_name="sweep")), 2, ["give one (try `sweep --help`)"]),
+        (click.ClickException("No."), 1, ["no"]),
         (OSError(28, "No space left on device"), 1, ["No space left on device"]),
         (OSError("of its own kind"), 1, ["of its own kind"]),
         (PermissionError(13, "Permission denied", "there/it"), 1, ["there/it: Permission denied"]),

@@ -186,7 +186,7 @@ def test_who_follows_it_is_told_that_it_was_stopped(sweep: Sweep, running: Stack
         (["mine", "normal"], "priority: the sweep mine has normal already; choose another one"),
         (["rests", "low"], "priority: the sweep rests is not running; `sweep resume rests --on aws --stack {stack} "
                            "--priority low` continues it with that priority"),
-        (["mine", "urgent"], "Invalid value for '[high|normal|low]'"),
+        (["mine", "urgent"], "invalid value for '[high|normal|low]'"),
         (["nope", "low"], 'there is no sweep "nope" in '),
     ],
 )  # fmt: skip

@@ -444,7 +444,7 @@ class TestFoldsAndSeeds:
         first, *_ = cloud.planned(**self.FOLDED)
         cloud.trained(first, 0.99)
         assert cloud.reduce()["fault"].startswith(
-            "No params succeeded in all of their trials, of 6 trials (1 SUCCEEDED, 5 MISSING)."
+            "No set of params succeeded in all of its trials, of 6 trials (1 SUCCEEDED, 5 MISSING)."
         )
 
     @pytest.mark.slow

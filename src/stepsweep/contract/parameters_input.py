@@ -8,7 +8,7 @@ from stepsweep.contract.given import Given, finite
 from stepsweep.contract.limits import MAX_BOUND, MAX_FIXED, MAX_PARAMETERS, MAX_TRIALS, MIN_BOUND
 from stepsweep.contract.search import Method
 from stepsweep.contract.search_space import SearchSpace
-from stepsweep.contract.space import Kind, Parameter, Range, Value, canonical, is_number, shown
+from stepsweep.contract.space import Kind, Parameter, Range, Value, canonical, shown
 from stepsweep.contract.space_input import conditions, exclusions, listed, tried_first
 
 
@@ -92,7 +92,8 @@ def _choices(given: Given, where: str, raw: object) -> tuple[Value, ...]:
         found = given.value(f"{where}[{index}]", item)
         for value in found:
             if canonical(value) in choices:
-                of_list = "; a list as one choice has brackets of its own: [[64, 64]]" if is_number(value) else ""
+                are_sizes = isinstance(value, int) and not isinstance(value, bool)  # such as layers: [64, 64]
+                of_list = "; a list as one choice has brackets of its own: [[64, 64]]" if are_sizes else ""
                 given.faults.append(
                     f"{where}[{index}]: {shown(item)} stands in the list twice; give every choice once{of_list}"
                 )
