@@ -279,7 +279,8 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("metric", "direction"),
         [("val_loss", "minimize"), ("rmse", "minimize"), ("eval/loss", "minimize"), ("test.log_loss", "minimize"),
-         ("AUC", "maximize"), ("val_f1", "maximize"), ("r2", "maximize"), ("validation_accuracy", "maximize")],
+         ("AUC", "maximize"), ("val_f1", "maximize"), ("r2", "maximize"), ("validation_accuracy", "maximize"),
+         ("test_Acc@1", "maximize"), ("recall@10", "maximize")],
     )  # fmt: skip
     def test_some_metrics_say_by_their_name_which_end_is_better(self, metric: str, direction: str) -> None:
         known = Objective(metric=metric, direction=Direction(direction))

@@ -65,8 +65,8 @@ def why_reserved(name: str) -> str | None:
 
 
 def known_direction(metric: str) -> str | None:
-    """Returns `maximize` or `minimize` for a well-known metric such as `val_auc` or `eval/loss`; None for others."""
-    words = re.split(r"[_./@-]", metric.lower())
+    """Returns `maximize` or `minimize` for a well-known metric such as `val_auc`, `eval/loss` or `Acc@1`; or None."""
+    words = re.split(r"[_./@-]", re.sub(r"@[\d.]+$", "", metric.lower()))
     while words and words[0] in _SPLITS:
         words = words[1:]
     name = "_".join(words)
