@@ -96,6 +96,19 @@ def test_values_of_a_bar_whose_epochs_are_unclear_are_refused_with_what_to_write
     )
 
 
+@pytest.mark.parametrize("mention", ["Starting at epoch 1", "lr decays at epoch 2"])
+@pytest.mark.parametrize("draws", [POSTFIX_FIRST, FAST])
+def test_a_bar_that_counts_more_epochs_than_lines_name_does_not_count_below_them(
+    draws: list[tuple[int, str]], mention: str
+) -> None:
+    with pytest.raises(NoMetrics) as raised:
+        collected(f"{mention}\n{bar(draws)}")
+    assert str(raised.value).startswith(f"'{mention}' names an epoch, and lines with val_loss name none. To fix it, ")
+    columns, notices = collected("\n".join(f"epoch {at}: acc=0.{at}" for at in (1, 2)) + bar(draws))
+    assert columns == {"acc": [0.1, 0.2]}
+    assert notices[0].startswith("val_loss does not count: 'epoch 1: acc=0.1' names an epoch, and lines with val_loss ")
+
+
 @pytest.mark.parametrize("total", [1, 4, None])
 def test_a_single_epoch_has_the_last_value_of_its_bars(total: int | None) -> None:
     assert collected(bar(POSTFIX_FIRST, total=4) * 2, 1)[0] == {"val_loss": [0.75]}

@@ -39,13 +39,13 @@ class _Bar:
 
     Attributes:
         is_again: whether it began again, as a bar over batches does.
+        count: how far it has come.
     """
 
     def __init__(self) -> None:
-        self.is_again = False
+        self.is_again, self.count = False, 0
         # By the count at their begin, the values that were shown in them.
         self._steps: list[dict[str, float]] = [{}]
-        self._count = 0
         self._shown: dict[str, float] = {}
         self._jump = ""
         self._several: set[str] = set()
@@ -55,19 +55,19 @@ class _Bar:
         return {name for step in self._steps for name in step}
 
     def draw(self, count: int, shown: dict[str, float]) -> None:
-        self.is_again |= count < self._count
-        if count > self._count + 1:
-            self._jump = self._jump or f"counts from {self._count} to {count} at once (tqdm redraws each 0.1 s at most)"
+        self.is_again |= count < self.count
+        if count > self.count + 1:
+            self._jump = self._jump or f"counts from {self.count} to {count} at once (tqdm redraws each 0.1 s at most)"
         is_shown = shown.keys() == self._shown.keys() and all(
             are_same(shown[name], self._shown[name]) for name in shown
         )
-        if count > self._count or not is_shown:
+        if count > self.count or not is_shown:
             step = self._steps[-1]
             self._several |= {name for name, value in shown.items() if not are_same(step.get(name, value), value)}
             step.update(shown)
-        if count > self._count:
+        if count > self.count:
             self._steps.append({})
-        self._count, self._shown = count, shown
+        self.count, self._shown = count, shown
 
     def values(self, total: int | None) -> dict[str, dict[int, float]]:
         """Returns the values by epoch.
@@ -97,6 +97,11 @@ class Bars:
 
     def add(self, drawn: Drawn, found: Sequence[Found]) -> None:
         self._bars.setdefault(drawn.total, _Bar()).draw(drawn.at, {one.key: one.value for one in found})
+
+    def beyond(self, named: int, epochs: int) -> list[str]:
+        """Returns the names of a bar that counts more epochs than lines have named: these may be mentions."""
+        _, bar = self._over_epochs(epochs)
+        return sorted(bar.names) if bar is not None and 0 < named < bar.count else []
 
     def by_epoch(self, uncounted: Uncounted, epochs: int | None) -> tuple[dict[str, dict[int, float]], list[str]]:
         """Returns the values without a named epoch by epoch, and a line for each name that does not count.

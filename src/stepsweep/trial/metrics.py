@@ -89,7 +89,7 @@ class Collector:
             counting.see(epoch, said.text)
         if at is not None and said.found and not is_past:
             self._epochs.go_on_with(counting.from_1(at))
-        if at is None and said.bar is not None:
+        if said.bar is not None:
             self._bars.add(said.bar, said.found)
         for one in said.found:
             self._check_name(one)
@@ -211,7 +211,7 @@ class Collector:
         named = [*self._counting.named]
         return [
             name
-            for name in self._mentions.unsure(named, epochs)
+            for name in dict.fromkeys([*self._mentions.unsure(named, epochs), *self._bars.beyond(len(named), epochs)])
             if len(named) < epochs or self._own(name).keys() != self._epochs.columns.get(name, {}).keys()
         ]
 
