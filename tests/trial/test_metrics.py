@@ -771,6 +771,13 @@ def test_an_epoch_that_a_line_only_mentions_ends_no_count_of_the_others_in_silen
     assert [row["val_loss"] for row in rows] == [0.6, 0.3, 0.5]
 
 
+def test_batches_that_are_printed_as_time_allows_leave_a_training_that_stops_early_as_it_is() -> None:
+    line = "{}/8 - 0s 9ms/step - loss: {}"
+    epochs = [["Epoch 1/20", *(line.format(at, 0.9) for at in range(1, 9))], ["Epoch 2/20", "1/8 - 0s - loss: 0.5"]]
+    output = [*epochs[0], *epochs[1], line.format(8, 0.4)]
+    assert collected("\n".join(output), epochs=20) == ({"loss": [0.9, 0.4]}, [])
+
+
 def test_what_is_printed_again_and_again_before_the_first_epoch_is_named_as_left_out() -> None:
     lines = ["pretrain_loss=0.9", "pretrain_loss=0.8", *(f"Epoch {at}: {each}" for at, each in enumerate(LOSSES, 1))]
     columns, (notice,) = collected("\n".join(lines))

@@ -15,6 +15,10 @@ from stepsweep.trial.kinds import Cells
 from stepsweep.trial.reader import Said
 from stepsweep.trial.uncounted import Uncounted
 
+_MOST_LINES = {0: 0, 1: 2, 2: 8}
+"""How many lines an epoch of a training may have, by those of the one that has the second most. A line per batch, as
+Keras prints it where time allows, leads to more than two."""
+
 
 class Mentions:
     """Counts the lines that name no epoch, between those that do."""
@@ -128,5 +132,5 @@ def _are_uneven(counts: Counter[int | None], named: Sequence[int], epochs: int) 
     return (
         (before > 0 and not is_below)
         or (not is_in_turn and max(before, most) > 1)
-        or most > (second if lines == epochs else max(2 * second, most * (second > 2)))
+        or most > (second if lines == epochs else _MOST_LINES.get(second, most))
     )
