@@ -1,4 +1,4 @@
-"""Compares two or more sweeps: winners, time and cost, trials in common, and differences in the input."""
+"""Compares two or more sweeps: winners, time and cost, params in common, and differences in the input."""
 
 import itertools
 from collections.abc import Mapping, Sequence

@@ -256,7 +256,7 @@ def _newest(cloud: Cloud) -> str:
 @cloud_options
 @json_option("One JSON document on stdout.")
 def compare(names: tuple[str, ...], cloud: Cloud, as_json: bool) -> int:
-    """Compare sweeps: winners, time and cost, trials in common, and differences in the input.
+    """Compare sweeps: winners, time and cost, params in common, and differences in the input.
 
     Differences are relative to the first sweep, and positive if a sweep is better. If the objectives differ, no
     values are compared.

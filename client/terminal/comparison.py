@@ -12,7 +12,7 @@ from stepsweep.client.archive.in_common import InCommon
 from stepsweep.client.terminal.sweeps import ENTRY_STYLES
 from stepsweep.client.terminal.trial_table import plain_table, width_of
 from stepsweep.client.terminal.view import View
-from stepsweep.contract.described import number_of, shown_value
+from stepsweep.contract.described import number_of, sets_of_params, shown_value
 from stepsweep.contract.note import first_line
 from stepsweep.contract.significance import difference
 from stepsweep.contract.words import options_line
@@ -38,7 +38,7 @@ def show(view: View, found: Comparison) -> None:
     _best(view, found)
     for each in found.in_common:
         for number, line in enumerate(_in_common(each)):
-            view.line(f"{'' if number else 'Trials':<9}{line}")
+            view.line(f"{'' if number else 'Params':<9}{line}")
     for sweep in found.sweeps:
         if sweep.note:
             view.copyable(f"Noted    of {sweep.sweep}: {first_line(sweep.note)}")
@@ -120,8 +120,8 @@ def _best(view: View, found: Comparison) -> None:
 def _in_common(each: InCommon) -> list[str]:
     one, other = each.sweeps
     if not each.params:
-        return [f"{one} and {other} have no trial with the same params"]
-    lines = [f"{one} and {other} have {number_of(each.params, 'trial')} with the same params"]
+        return [f"{one} and {other} have no params in common"]
+    lines = [f"{one} and {other} have {sets_of_params(each.params)} in common"]
     if each.same_work:
         lines.append(f"{each.same_work:,} of them the very same, trained once for both")
     if each.other_epochs:

@@ -94,7 +94,7 @@ def test_trials_after_other_epochs_are_neither_the_same_nor_compared(recorded: R
     shown = CliRunner().invoke(cli, arguments, env={"COLUMNS": "200"}).output
     why = "the winners were trained for different numbers of epochs (first for 1, longer for 3), which alone can make a"
     assert f"Note     {why} difference\n" in shown
-    common = "Trials   first and longer have 2 trials with the same params\n"
+    common = "Params   first and longer have 2 sets of params in common\n"
     assert f"{common}         2 of them after different numbers of epochs, which do not compare\n\n" in shown
 
 
