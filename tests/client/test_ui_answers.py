@@ -169,8 +169,8 @@ START = (
 )
 TAKES = (
     "On AWS 0.1 to 0.2 hours, 0.04 to 0.20 USD. The trials take 0.003 USD of that: 6 s per epoch, as in the tutorial, "
-    "0.526 USD per hour (a g4dn.xlarge in us-east-1 in 2021). The rest is boot, image, waits, idling, disk and address "
-    "of 1 machine. Free-running: 0.1 to 0.2 hours, 0.04 to 0.20 USD. "
+    "0.526 USD per hour (a g4dn.xlarge in us-east-1 in 2021). The rest is for 1 machine: boot, image pull, waiting, "
+    "idling, disk and IP address. The same search free-running: 0.1 to 0.2 hours, 0.04 to 0.20 USD. "
 )
 LIKE_FRONT = (
     '{ "parameters": { "lr": [ 0.1, 0.2 ] }, "epochs": 3, "objectives": [ { "metric": "val_loss", "direction": '
