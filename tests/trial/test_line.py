@@ -159,3 +159,12 @@ def test_a_name_that_is_no_usual_one_fails_no_trial() -> None:
     columns, notices = collected("epoch 1 lr: 0.1 loss: 2.1\nepoch 2 lr: 0.1, 0.01 loss: 2.3", 2)
     assert columns == {"loss": [2.1, 2.3]}
     assert notices == [f"lr does not count: {NOT_ONE.format('0.1, 0.01', 'lr')}"]
+
+
+def test_a_step_before_a_name_is_no_part_of_it() -> None:
+    lines = [f"epoch-{at} loss: 0.{at}\nKL loss: 0.9" for at in (1, 2)]
+    columns, notices = collected("\n".join(f"Epoch {at}\n{each}" for at, each in enumerate(lines, start=1)), 2)
+    assert columns == {"loss": [0.9, 0.9]}
+    assert notices == [
+        "loss is that of the lines 'KL loss', and not that of 'epoch loss'; print one of them under another name"
+    ]

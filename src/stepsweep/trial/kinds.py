@@ -96,6 +96,23 @@ def apart(key: str, cells: Cells[Value], words: Mapping[str, str]) -> Iterator[t
         yield key, rest
 
 
+def passed_over(key: str, cells: Cells[Value], counted: Mapping[int, str], words: Mapping[str, str]) -> list[str]:
+    """Returns a line if all epochs have the name also behind another word than that of the kinds that count.
+
+    Args:
+        counted: the kind that counts, by epoch.
+        words: before the name, by kind of line.
+    """
+    taken = {words.get(kind, "") for kind in counted.values()}
+    others = sorted(kind for kind in _in_all(cells, str) if words.get(kind, "") not in taken)
+    if not others:
+        return []
+    return [
+        f"{line.column(key)} is that of the lines {words_of(counted[max(counted)])!r}, and not that of "
+        f"{words_of(others[0])!r}; print one of them under another name"
+    ]
+
+
 def _only(cells: Cells[Value], is_one: Callable[[str], bool]) -> Cells[Value]:
     kept = {epoch: {kind: cell[kind] for kind in cell if is_one(kind)} for epoch, cell in cells.items()}
     return {epoch: cell for epoch, cell in kept.items() if cell}

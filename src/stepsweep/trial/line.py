@@ -59,7 +59,7 @@ _BEST_BEFORE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _WORD_BEFORE = re.compile(
-    rf"\b(?!(?:{ANY_SPLIT})\b)([A-Za-z][\w-]*)\s+(?:(?:{ANY_SPLIT})\s+)?$", re.ASCII | re.IGNORECASE
+    rf"\b(?!(?:{ANY_SPLIT})\b)([A-Za-z]\w*(?:-[A-Za-z]\w*)*)\s+(?:(?:{ANY_SPLIT})\s+)?$", re.ASCII | re.IGNORECASE
 )
 _SPLIT_RIGHT_BEFORE = re.compile(rf"\b(?:{ANY_SPLIT})\.?\s+$", re.ASCII | re.IGNORECASE)
 _SAME = frozenset({

@@ -26,7 +26,7 @@ from stepsweep.trial.bars import Bars
 from stepsweep.trial.columns import EPOCH, NoMetrics, columns
 from stepsweep.trial.counting import Counting
 from stepsweep.trial.epochs import Epochs
-from stepsweep.trial.kinds import Cells, apart, chosen, fold_in, words_of
+from stepsweep.trial.kinds import Cells, apart, chosen, fold_in, passed_over, words_of
 from stepsweep.trial.line import Found
 from stepsweep.trial.mentions import Mentions
 from stepsweep.trial.reader import Reader, Said
@@ -181,6 +181,7 @@ class Collector:
                     raise NoMetrics(f"{line.column(name)} is printed as one word and as two; rename one of them")
                 kinds = chosen(of_name, name.rpartition(line.ON)[2])
                 values[name] = {epoch: of_name[epoch][kind] for epoch, kind in kinds.items()}
+                notices += passed_over(name, of_name, kinds, self._words.get(key, {}))
                 for epoch, kind in kinds.items():
                     if kind != (last := list(of_name[epoch])[-1]):
                         notices.append(
