@@ -10,7 +10,7 @@ from stepsweep.bucket.trials import Read
 from stepsweep.contract import keys, rounds
 from stepsweep.contract.assumed import Span
 from stepsweep.contract.bill import Work, of_rounds
-from stepsweep.contract.described import number_of
+from stepsweep.contract.described import number_of, plain_digits, usd_text
 from stepsweep.contract.documents import RoundPlan, RoundResults
 from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.job_outcome import JobOutcome
@@ -110,8 +110,9 @@ def over_budget(
     if usd + more <= spec.budget_usd:
         return None
     return (
-        f"budget_usd: up to {usd:.2f} USD have been spent, and the next round ({number_of(len(to_run), 'trial')}) "
-        f"may take {more:.2f} more; the budget is {spec.budget_usd:g}"
+        f"budget_usd: up to {usd_text(usd)} USD have been spent, and the next round "
+        f"({number_of(len(to_run), 'trial')}) may take {usd_text(more)} more; the budget is "
+        f"{plain_digits(spec.budget_usd)}"
     )
 
 

@@ -8,7 +8,7 @@ from stepsweep.client.operations.estimating import Estimate, Pace
 from stepsweep.contract import rounds
 from stepsweep.contract.assumed import Span
 from stepsweep.contract.bill import Bill, bill_of, cheapest_and_fastest, other_way
-from stepsweep.contract.described import between, number_of, usd_text, verb
+from stepsweep.contract.described import between, number_of, plain_digits, usd_text, verb
 from stepsweep.contract.spec import SweepSpec
 
 
@@ -82,7 +82,7 @@ def told(spec: SweepSpec, estimate: Estimate, epochs: int) -> Iterator[str]:
         yield f"Job time {took}: {time}, as in {pace.measured_on}."
         yield from _off(pace, spec.rungs[0])
     yield f"On AWS {_told(bill)}{'' if estimate.is_of_machine else ', if a machine there is as fast as this one'}."
-    rate = f"{estimate.fleet.usd_per_hour:.4g} USD per hour ({estimate.price_from})"
+    rate = f"{_price(estimate.fleet.usd_per_hour)} USD per hour ({estimate.price_from})"
     yield f"The trials take {usd_range(bill.jobs_usd)} USD of that: {time}, {rate}."
     machines = number_of(bill.machines, "machine")
     yield f"The rest is for {machines}: boot, image pull, waiting, idling, disk and IP address."
@@ -92,8 +92,8 @@ def told(spec: SweepSpec, estimate: Estimate, epochs: int) -> Iterator[str]:
         yield f"Cheapest with max_concurrency {few}: {_told(cheapest)}. Fastest with {many}: {_told(fastest)}."
     if estimate.budget_usd_per_hour is not None and estimate.budget_usd_per_hour < 0.999 * estimate.fleet.usd_per_hour:
         yield (
-            f"The stack checks budget_usd by {estimate.budget_usd_per_hour:.4g} USD per hour, which is less: deploy it "
-            "with the right usd_per_hour."
+            f"The stack checks budget_usd by {_price(estimate.budget_usd_per_hour)} USD per hour, which is less: "
+            "deploy it with the right usd_per_hour."
         )
 
 
@@ -126,6 +126,10 @@ def seconds_text(value: float) -> str:
 
 def usd_range(span: Span) -> str:
     return _range(span, usd_text)
+
+
+def _price(usd_per_hour: float) -> str:
+    return plain_digits(float(f"{usd_per_hour:.4g}"))
 
 
 def _told(bill: Bill) -> str:

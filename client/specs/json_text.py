@@ -18,6 +18,8 @@ def read_json(name: str, text: str) -> Any:
     Raises:
         InvalidInput: it is not JSON or breaks a rule; each fault names the file and the line.
     """
+    if not text.strip():
+        raise InvalidInput([nothing_in(name)])
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
@@ -28,6 +30,11 @@ def read_json(name: str, text: str) -> Any:
     if faults := [f"{name}:{line}: {fault}" for line, fault in _lax_json(text)]:
         raise InvalidInput(faults)
     return document
+
+
+def nothing_in(name: str) -> str:
+    """Returns the fault of a document in JSON or YAML that has nothing in it."""
+    return f'{name}: is empty; write the fields of a spec, such as {{"parameters": {{"lr": [0.1, 0.01]}}, "epochs": 5}}'
 
 
 def _number_at(text: str, error: json.JSONDecodeError) -> str | None:

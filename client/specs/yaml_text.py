@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from stepsweep.client.specs.json_text import nothing_in
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.numbers import is_json_number
 from stepsweep.contract.space import number_fault, shown
@@ -34,9 +35,11 @@ def read_yaml(name: str, text: str) -> Any:
         raise InvalidInput([f"{name}{line}: not YAML: {error.problem}"]) from None
     except (yaml.YAMLError, RecursionError) as error:
         raise InvalidInput([f"{name}: not YAML that can be read here: {' '.join(str(error).split())}"]) from None
+    if node is None:
+        raise InvalidInput([nothing_in(name)])
     faults: list[tuple[int, str]] = []
     seen: set[int] = set()
-    document = _value(node, faults, seen, depth=0) if node is not None else None
+    document = _value(node, faults, seen, depth=0)
     if faults:
         raise InvalidInput([f"{name}:{line}: {fault}" for line, fault in faults])
     return document

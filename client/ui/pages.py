@@ -19,7 +19,7 @@ from stepsweep.client.running.progress import Progress
 from stepsweep.client.ui.doings import Done
 from stepsweep.client.ui.said import said_of, title_of
 from stepsweep.client.ui.seen import Seen
-from stepsweep.contract.described import assignments, number_of, printable, shown_value
+from stepsweep.contract.described import assignments, number_of, printable, shown_value, usd_text
 from stepsweep.contract.note import MAX_CHARACTERS, first_line
 from stepsweep.contract.priority import Priority
 from stepsweep.page.best import together
@@ -182,6 +182,7 @@ def _environment() -> jinja2.Environment:
         first_line=_first,
         prose=prose,
         together=_together,
+        usd=usd_text,
     )
     made.globals.update(assignments=assignments)
     return made

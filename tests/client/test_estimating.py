@@ -193,9 +193,11 @@ def test_a_plan_is_refused_where_its_sweep_would_be_for_the_budget(recorded: Rec
     assert str(unknown.exception).startswith("budget_usd: cannot be checked: the time that the trainer takes")
     finished(recorded, "first", trainer, [8, 20], epochs=4)
     assert str(planned(recorded, trainer, *three).exception).startswith(
-        "budget_usd: 1 trial of up to 4 epochs may cost 0.20 USD: at most 0.00 for the trials (5 s per epoch, 0.526 "
+        "budget_usd: 1 trial of up to 4 epochs may cost 0.20 USD: at most 0.0031 for the trials (5 s per epoch, 0.526 "
         "USD per hour), the rest for a machine that boots, pulls the image and idles. That is more than 0.1; give"
     )
+    tiny = str(planned(recorded, trainer, "--set", "lr=1,2,3", "--budget-usd", "0.00001").exception)
+    assert "That is more than 0.00001; give" in tiny
     assert planned(recorded, trainer, "--set", "lr=1,2,3", "--budget-usd", "0.3").exit_code == 0
     assert planned(recorded, trainer, "--set", "lr=1,2", "--budget-usd", "0.01").exit_code == 0, "all are finished"
     freely = planned(recorded, trainer, "--set", "lr=1,2", "--budget-usd", "0.01", "--no-rounds")

@@ -205,7 +205,7 @@ def test_the_faults_of_a_spec_come_all_at_once_and_in_the_planner_s_words(tmp_pa
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("", ":1: not JSON: Expecting value (column 1)"),
+        ("x", ":1: not JSON: Expecting value (column 1)"),
         ('{\n "epochs": 5,\n}', ":2: not JSON: Illegal trailing comma"),
         ('{"epochs": 1}\n{"epochs": 2}', ":2: not JSON: Extra data (column 1)"),
         (b'{"name":\n "\xff"}', ":2: not UTF-8"),
@@ -370,6 +370,13 @@ def test_yaml_that_cannot_be_a_spec(tmp_path: Path, text: str, fault: str) -> No
     with pytest.raises(InvalidInput) as raised:
         read_spec(file)
     assert raised.value.faults[0].startswith(file + fault)
+
+
+@pytest.mark.parametrize(("name", "text"), [("bad.yaml", ""), ("bad.yaml", "# later\n"), ("bad.json", " \n")])
+def test_a_file_with_nothing_in_it(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InvalidInput, match=f"^{tmp_path / name}: is empty; write the fields of a spec, such as "):
+        read_spec(str(tmp_path / name))
 
 
 @pytest.mark.parametrize("ending", ["json", "yaml", "options"])

@@ -168,9 +168,9 @@ START = (
     "when this page is closed. A command runs in the folder in which sweep ui was started."
 )
 TAKES = (
-    "On AWS 0.1 to 0.2 hours, 0.04 to 0.20 USD. The trials take 0.003 USD of that: 6 s per epoch, as in the tutorial, "
-    "0.526 USD per hour (a g4dn.xlarge in us-east-1 in 2021). The rest is for 1 machine: boot, image pull, waiting, "
-    "idling, disk and IP address. The same search free-running: 0.1 to 0.2 hours, 0.04 to 0.20 USD. "
+    "On AWS 0.1 to 0.2 hours, 0.04 to 0.20 USD. The trials take 0.0027 to 0.0028 USD of that: 6 s per epoch, as in the "
+    "tutorial, 0.526 USD per hour (a g4dn.xlarge in us-east-1 in 2021). The rest is for 1 machine: boot, image pull, "
+    "waiting, idling, disk and IP address. The same search free-running: 0.1 to 0.2 hours, 0.04 to 0.20 USD. "
 )
 LIKE_FRONT = (
     '{ "parameters": { "lr": [ 0.1, 0.2 ] }, "epochs": 3, "objectives": [ { "metric": "val_loss", "direction": '
@@ -228,7 +228,7 @@ def test_side_by_side_trials_after_other_epochs_are_not_the_same(tmp_path: Path)
         recorded.reduced(name)
     text = Document(site_of(recorded, {}).get("/compare?sweep=short&sweep=long").body).text
     assert "(short for 1, long for 2), which alone can make a difference sweep status" in text
-    said = "short and long have 1 set of params in common; 1 of them after different numbers of epochs, which do not"
+    said = "short and long have 1 trial with the same params; 1 of them after different numbers of epochs, which do not"
     assert f"{said} compare." in text
 
 
@@ -238,8 +238,8 @@ def test_sweeps_side_by_side(site: Site) -> None:
         "front instead of a winner. sweep status winner or front metric value difference trials epochs job time "
         "mine finished lr=0.1 act=b val_accuracy 0.9 4 of 4 9 0:00:07 "
         "front finished 1 trial val_loss, val_accuracy 2 of 2 6 0:00:04 "
-        "A difference is relative to the first sweep, and positive if a sweep is better. Params in common mine and "
-        "front have no params in common. Asked differently field mine front "
+        "A difference is relative to the first sweep, and positive if a sweep is better. Trials in common mine and "
+        "front have no trial with the same params. Asked differently field mine front "
         'parameters.lr [0.1, 0.01] [0.1, 0.2] parameters.act ["a", "b"] objective.metric val_accuracy '
         "objective.direction maximize objective.at best "
         'objectives [{"metric": "val_loss", "direction": "minimize", "at": "last"}, '

@@ -10,6 +10,7 @@ from stepsweep.contract.described import (
     between,
     described,
     number_of,
+    plain_digits,
     printable,
     readable,
     shown_value,
@@ -126,7 +127,9 @@ def test_numbers_as_people_read_them() -> None:
         "0 trials",
         "1,234 trials",
     ]
-    assert [usd_text(1234.5), usd_text(0.01), usd_text(0.0058)] == ["1,234.50", "0.01", "0.006"]
+    amounts = [1234.5, 0.01, 0.0058, 0.0001, 0.000094, 1.23e-8, 0]
+    assert list(map(usd_text, amounts)) == ["1,234.50", "0.01", "0.0058", "0.0001", "0.000094", "0.000000012", "0"]
+    assert [plain_digits(each) for each in (0.00001, 0.125, 1000.0, 3e7)] == ["0.00001", "0.125", "1000", "30000000"]
     assert [shown_value(0.123456789), shown_value(1234567.0), shown_value(2.0, digits=2)] == [
         "0.123457",
         "1.23457e+06",

@@ -1,6 +1,7 @@
 """A state folder on a disk that is full: a real one, of a few megabytes."""
 
 import contextlib
+import logging
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ import pytest
 
 from stepsweep.bucket.disk import told
 from stepsweep.bucket.folder import UNFINISHED, files_below
+from stepsweep.local.cloud import _log_to
 from stepsweep.local.machine import Machine
 from stepsweep.local.template import SynthFailed, synthesized
 from tests.support.command import Sweep
@@ -112,3 +114,19 @@ def test_other_errors_name_no_disk(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="directory") as error:
         (tmp_path / "missing" / "file").read_bytes()
     assert told(error.value, tmp_path) == f"{tmp_path}/missing/file: No such file or directory"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a file on a disk that is always full")
+def test_what_the_log_of_the_cloud_has_no_room_for_is_not_shown_to_a_person(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("moto", "werkzeug"):
+        for field in ("handlers", "propagate", "level"):  # which are as before after the test
+            logger = logging.getLogger(name)
+            monkeypatch.setattr(logger, field, getattr(logger, field))
+    _log_to(Path("/dev/full"))
+    (handler,) = logging.getLogger("moto").handlers
+    logging.getLogger("moto").warning("with %s", "arguments")
+    with contextlib.suppress(OSError):
+        handler.close()
+    assert capsys.readouterr().err == ""

@@ -4,7 +4,7 @@ from stepsweep.contract import rounds
 from stepsweep.contract.assumed import Span
 from stepsweep.contract.bill import bill_of
 from stepsweep.contract.cost import Rates
-from stepsweep.contract.described import number_of
+from stepsweep.contract.described import number_of, plain_digits, usd_text
 from stepsweep.contract.errors import InvalidSweep
 from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.means import StackJob
@@ -41,10 +41,10 @@ def within_budget(spec: SweepSpec, rates: Rates, job: StackJob, *, finished: int
         rest = f"{bill.machines} machines that boot, pull" if several else "a machine that boots, pulls"
         raise InvalidSweep(
             [
-                f"budget_usd: {what} may cost {usd:.2f} USD: at most {bill.jobs_usd.high:.2f} for the trials "
-                f"({pace:g} s per epoch, {fleet.usd_per_hour:g} USD per hour), the rest for {rest} the image and "
-                f"{'idle' if several else 'idles'}. That is more than {spec.budget_usd:g}; give fewer trials or "
-                "epochs, a smaller max_concurrency, or a larger budget"
+                f"budget_usd: {what} may cost {usd_text(usd)} USD: at most {usd_text(bill.jobs_usd.high)} for the "
+                f"trials ({pace:g} s per epoch, {plain_digits(fleet.usd_per_hour)} USD per hour), the rest for {rest} "
+                f"the image and {'idle' if several else 'idles'}. That is more than {plain_digits(spec.budget_usd)}; "
+                "give fewer trials or epochs, a smaller max_concurrency, or a larger budget"
             ]
         )
     return usd

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from stepsweep.contract.diagram import Condition
 from stepsweep.contract.search import Method
@@ -129,7 +130,13 @@ def verb(count: int, one: str, several: str) -> str:
 
 
 def usd_text(value: float) -> str:
-    return f"{value:,.2f}" if value >= 0.01 else f"{value:.1g}"
+    """Returns an amount with cents; a smaller one with two digits, and none with an exponent."""
+    return f"{value:,.2f}" if value >= 0.01 else plain_digits(float(f"{value:.2g}"))
+
+
+def plain_digits(value: float) -> str:
+    """Returns a number that a person gave, without an exponent."""
+    return f"{Decimal(f'{value:.15g}'):f}"
 
 
 def between(low: str, high: str) -> str:

@@ -11,6 +11,7 @@ from itertools import chain, islice
 
 from stepsweep.contract.asha import Reached, promotion
 from stepsweep.contract.assumed import Span
+from stepsweep.contract.described import plain_digits, usd_text
 from stepsweep.contract.events import Asked, Began, Choice, Task, TaskEnd
 from stepsweep.contract.rounds import after_those_by_hand, in_order
 from stepsweep.contract.search import MAX_TURNS, STARTUP
@@ -172,8 +173,8 @@ def _affordable(state: SearchState, task: Task, passed: Sequence[int]) -> Choice
         return Choice(task=task, passed=tuple(passed))
     return Choice(
         passed=tuple(passed),
-        ended_by=f"budget_usd: up to {spent:.2f} USD have been spent, and another trial and those that run may take "
-        f"{more:.2f} more; the budget is {spec.budget_usd:g}",
+        ended_by=f"budget_usd: up to {usd_text(spent)} USD have been spent, and another trial and those that run may "
+        f"take {usd_text(more)} more; the budget is {plain_digits(spec.budget_usd)}",
     )
 
 

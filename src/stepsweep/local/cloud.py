@@ -204,11 +204,18 @@ def _listening(port: int) -> socket.socket:
         raise CloudFailed(f"the embedded cloud cannot listen on port {port}: {error}") from error
 
 
+class _LogFile(logging.FileHandler):
+    """A log file that loses what its disk has no room for: the usual one shows each record on the terminal then."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        pass
+
+
 def _log_to(file: Path) -> None:
     """Sends the log of moto and its server to a file: a person who runs a sweep can do nothing about it."""
     # About bucket policies, which moto's CloudFormation does not support.
     warnings.filterwarnings("ignore", message="Tried to parse", module="moto")
-    handler = logging.FileHandler(file)
+    handler = _LogFile(file)
     for name in ("werkzeug", "moto"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 
-from stepsweep.contract.described import MAX_NAMED, described, number_of, sets_of_params, verb
+from stepsweep.contract.described import MAX_NAMED, described, number_of, sets_of_params, usd_text, verb
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
@@ -157,7 +157,7 @@ def _tiles(facts: Facts) -> Markup:
     by = f"{cost.gpu_seconds:,.0f} GPU-seconds" if cost else "from the start to the end of each attempt"
     tiles.append(_tile("Job time", time, by + of_ended))
     if cost:
-        usd = (f"{cost.usd_estimate:,.2f} USD", "estimated from the stack's price per hour")
+        usd = (f"{usd_text(cost.usd_estimate)} USD", "estimated from the stack's price per hour")
     else:
         usd = ("not known yet", "estimated when the sweep ends") if report.is_on_aws else _FREE
     tiles.append(_tile("Cost", *usd))
