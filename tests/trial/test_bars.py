@@ -109,6 +109,41 @@ def test_a_bar_that_counts_more_epochs_than_lines_name_does_not_count_below_them
     assert notices[0].startswith("val_loss does not count: 'epoch 1: acc=0.1' names an epoch, and lines with val_loss ")
 
 
+def with_lines(draws: list[tuple[int, str]], line: str) -> str:
+    """Returns the draws with a line below each new value, which says the epoch."""
+    text, epoch = "", 0
+    for at, (count, shown) in enumerate(draws):
+        text += bar([(count, shown)])
+        if shown and shown != draws[at - 1][1]:
+            epoch += 1
+            text += f"\n{line.format(epoch, shown)}\n"
+    return text
+
+
+@pytest.mark.parametrize("line", ["Epoch {0}: acc=0.{0}", "Epoch {} done"])
+@pytest.mark.parametrize("draws", [POSTFIX_FIRST, UPDATE_FIRST])
+def test_a_line_below_the_redraw_of_its_epoch_does_not_have_the_value_of_the_next_one(
+    draws: list[tuple[int, str]], line: str
+) -> None:
+    assert collected(with_lines(draws, line))[0]["val_loss"] == [0.9, 0.6, 0.75]
+
+
+def test_a_bar_that_is_unclear_does_not_count_below_the_line_of_the_epoch_before() -> None:
+    columns, notices = collected(with_lines(FAST, "Epoch {0}: acc=0.{0}"))
+    assert columns == {"acc": [0.1, 0.2, 0.3]}
+    assert notices == ["val_loss does not count: a bar shows it before a line names its epoch"]
+    with pytest.raises(
+        NoMetrics, match=r"^val_loss is in a progress bar that shows it before a line names its epoch\."
+    ):
+        collected(with_lines(FAST, "Epoch {} done"))
+
+
+@pytest.mark.parametrize("draws", [POSTFIX_FIRST, FAST])
+def test_of_a_name_in_lines_and_in_a_bar_the_lines_count(draws: list[tuple[int, str]]) -> None:
+    columns, _ = collected(with_lines(draws, "Epoch {}: val_loss={}001"))
+    assert columns == {"val_loss": [0.9001, 0.6001, 0.75001]}
+
+
 @pytest.mark.parametrize("total", [1, 4, None])
 def test_a_single_epoch_has_the_last_value_of_its_bars(total: int | None) -> None:
     assert collected(bar(POSTFIX_FIRST, total=4) * 2, 1)[0] == {"val_loss": [0.75]}

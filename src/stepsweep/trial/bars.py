@@ -1,102 +1,76 @@
-"""Progress bars of tqdm: a redraw is no epoch, and the count of a bar over the epochs says whose its values are.
-
-By count and loss, such a bar draws `0 -, 0 a, 1 a, 1 b, 2 b, 2 c, 3 c`, as `set_postfix` redraws it at once, or
-`0 -, 1 -, 1 a, 2 a, 2 b, 3 b, 3 c` if `update` comes first. So a value belongs to the step between two counts, and the
-first or the last step is empty.
-"""
+"""The progress bars of an output: a redraw is no epoch, but a bar over the epochs says which its values are of."""
 
 from __future__ import annotations
 
-import re
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from stepsweep.trial import line
+from stepsweep.trial.bar import Bar, Drawn
 from stepsweep.trial.columns import NoMetrics
+from stepsweep.trial.kinds import Cells
 from stepsweep.trial.line import Found
-from stepsweep.trial.numbers import are_same
 from stepsweep.trial.uncounted import Uncounted
-
-_BAR = re.compile(r"(?<![\d.])(\d+)(?:/(\d+)|[A-Za-z]+) \[(?:\d+:)*\d\d:\d\d[<,]", re.ASCII)
-"""`1/3 [00:00<00:01, 4.3it/s, loss=2.1]`, or `1it [00:00, …` of who knows how many."""
-
-
-class Drawn(NamedTuple):
-    """How far a state of a bar has counted; `total` is None if it does not say."""
-
-    at: int
-    total: int | None
-
-
-def drawn(text: str) -> Drawn | None:
-    """Returns the count of a bar in a line; None if it has none."""
-    found = _BAR.search(text) if "[" in text else None
-    return Drawn(int(found[1]), int(found[2]) if found[2] else None) if found else None
-
-
-class _Bar:
-    """A bar that counts up once, or several in turn.
-
-    Attributes:
-        is_again: whether it began again, as a bar over batches does.
-        count: how far it has come.
-    """
-
-    def __init__(self) -> None:
-        self.is_again, self.count = False, 0
-        # By the count at their begin, the values that were shown in them.
-        self._steps: list[dict[str, float]] = [{}]
-        self._shown: dict[str, float] = {}
-        self._jump = ""
-        self._several: set[str] = set()
-
-    @property
-    def names(self) -> set[str]:
-        return {name for step in self._steps for name in step}
-
-    def draw(self, count: int, shown: dict[str, float]) -> None:
-        self.is_again |= count < self.count
-        if count > self.count + 1:
-            self._jump = self._jump or f"counts from {self.count} to {count} at once (tqdm redraws each 0.1 s at most)"
-        is_shown = shown.keys() == self._shown.keys() and all(
-            are_same(shown[name], self._shown[name]) for name in shown
-        )
-        if count > self.count or not is_shown:
-            step = self._steps[-1]
-            self._several |= {name for name, value in shown.items() if not are_same(step.get(name, value), value)}
-            step.update(shown)
-        if count > self.count:
-            self._steps.append({})
-        self.count, self._shown = count, shown
-
-    def values(self, total: int | None) -> dict[str, dict[int, float]]:
-        """Returns the values by epoch.
-
-        Raises:
-            ValueError: it is unclear of which epochs they are; the message says why.
-        """
-        if self._jump:
-            raise ValueError(self._jump)
-        if self._several:
-            raise ValueError(f"shows several values of {line.column(min(self._several))} in one epoch")
-        is_first_empty, is_last_empty = not self._steps[0], len(self._steps) - 1 != total or not self._steps[-1]
-        if is_first_empty == is_last_empty:
-            raise ValueError("does not show whether its values are of the epoch that it counts or of the next one")
-        found: dict[str, dict[int, float]] = {}
-        for epoch, step in enumerate(self._steps[is_first_empty:], start=1):
-            for name, value in step.items():
-                found.setdefault(name, {})[epoch] = value
-        return found
 
 
 class Bars:
     """The bars of an output, by their totals."""
 
     def __init__(self) -> None:
-        self._bars: dict[int | None, _Bar] = {}
+        self._bars: dict[int | None, Bar] = {}
+        # By name, of which kinds the lines of bars are.
+        self._kinds: dict[str, set[str]] = {}
 
-    def add(self, drawn: Drawn, found: Sequence[Found]) -> None:
-        self._bars.setdefault(drawn.total, _Bar()).draw(drawn.at, {one.key: one.value for one in found})
+    def add(self, drawn: Drawn, found: Sequence[Found], kind: str) -> None:
+        self._bars.setdefault(drawn.total, Bar()).draw(drawn.at, {one.key: one.value for one in found})
+        for one in found:
+            self._kinds.setdefault(one.key, set()).add(kind)
+
+    def lines_first(self, name: str, cells: Cells[float]) -> Cells[float]:
+        """Returns the values of lines alone if these have each epoch: a bar shows a value until the next one."""
+        kinds = self._kinds.get(name, set())
+        lines = {epoch: {kind: cell[kind] for kind in cell if kind not in kinds} for epoch, cell in cells.items()}
+        return lines if all(lines.values()) else cells
+
+    def settled(
+        self,
+        values: dict[str, dict[int, float]],
+        columns: Mapping[str, Cells[float]],
+        uncounted: Uncounted,
+        epochs: int | None,
+    ) -> tuple[dict[str, dict[int, float]], list[str]]:
+        """Takes by the bar's count what it shows before a line names the epoch, and still shows after the last one.
+
+        Below each of these lines is the value of the next epoch. If the count is unclear, such a name does not count.
+
+        Args:
+            values: by the epochs that lines name.
+            columns: the same, by name, epoch and kind of line.
+            uncounted: those before the first epoch.
+
+        Raises:
+            NoMetrics: no other values are left.
+        """
+        last = max((epoch for cells in columns.values() for epoch in cells), default=0)
+        early = [
+            name
+            for name in values
+            if name in uncounted.values
+            and columns.get(name, {}).get(last, {}).keys() & self._kinds.get(name, set())
+            and self.lines_first(name, columns[name]) is columns[name]
+        ]
+        if not early:
+            return values, []
+        total, bar = self._over_epochs(epochs)
+        found = {}
+        why = "shows it before a line names its epoch"
+        with contextlib.suppress(ValueError):
+            found = bar.values(total) if bar else {}
+        kept = {name: found.get(name, {}) if name in early else column for name, column in values.items()}
+        kept = {name: column for name, column in kept.items() if column}
+        if not kept:
+            raise _unclear(early, why)
+        return kept, [f"{line.column(name)} does not count: a bar {why}" for name in early if name not in kept]
 
     def beyond(self, named: int, epochs: int) -> list[str]:
         """Returns the names of a bar that counts more epochs than lines have named: these may be mentions."""
@@ -128,7 +102,7 @@ class Bars:
             left_out = uncounted.values.keys() - in_lines.values.keys()
             return values, [*notices, *(f"{line.column(name)} does not count: its bar {error}" for name in left_out)]
 
-    def _over_epochs(self, epochs: int | None) -> tuple[int | None, _Bar | None]:
+    def _over_epochs(self, epochs: int | None) -> tuple[int | None, Bar | None]:
         """Returns the bar that counts the epochs, with its total; None if none does."""
         for total, bar in self._bars.items():
             if total is not None and total == (epochs or total) and bar.names and not bar.is_again:

@@ -90,7 +90,7 @@ class Collector:
         if at is not None and said.found and not is_past:
             self._epochs.go_on_with(counting.from_1(at))
         if said.bar is not None:
-            self._bars.add(said.bar, said.found)
+            self._bars.add(said.bar, said.found, said.kind)
         for one in said.found:
             self._check_name(one)
         fold = fold_in(said.text) if at is None and said.found else ""
@@ -175,6 +175,7 @@ class Collector:
             if key in unsure or not column:
                 continue
             firsts = self._uncounted.last_of(key)
+            column = self._bars.lines_first(key, column)
             cells = below.shifted(column, self._counting.named_from_1, firsts) if is_over else column
             for name, of_name in apart(key, cells, self._words.get(key, {})):
                 if name in values:
@@ -259,6 +260,8 @@ class Collector:
             if not self._own(name)
         ]
         self._check_order(values)
+        values, left_out = self._bars.settled(values, self._epochs.columns, self._uncounted, epochs)
+        notices += left_out
         if not values:
             self._uncounted.check_replayed(self._lost)
             if is_over and epochs is not None:

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from stepsweep.trial import bars, documents, line, named_epochs, numbers, shown, words
+from stepsweep.trial import bar, documents, line, named_epochs, numbers, shown, words
 from stepsweep.trial.columns import EPOCH, NoMetrics
 from stepsweep.trial.kinds import kind_of
 from stepsweep.trial.line import Found
@@ -44,7 +44,7 @@ class Said(NamedTuple):
     unclear: Mapping[str, str]
     texts: Mapping[str, str]
     fields: str
-    bar: bars.Drawn | None
+    bar: bar.Drawn | None
 
 
 class Reader:
@@ -104,7 +104,7 @@ class Reader:
         found, unclear = self._found(text, document)
         texts = {} if document is None or self._named else _texts(document)
         kind = kind_of(text, document) if found or texts else ""
-        return Said(text, epoch, kind, found, unclear, texts, kind if document else "", bars.drawn(text))
+        return Said(text, epoch, kind, found, unclear, texts, kind if document else "", bar.drawn(text))
 
     def _named_in(self, text: str) -> list[named_epochs.Named]:
         """Returns the epochs in a line of words."""
