@@ -852,10 +852,23 @@ def test_what_is_logged_at_the_first_step_is_a_part_of_epoch_1(line: str, before
 
 
 @pytest.mark.parametrize("first", ["0", "0.0"])
-def test_whole_epochs_count_from_0_also_as_decimals(first: str) -> None:
-    lines = [f"epoch {first.replace('0', str(at), 1)} loss={loss}" for at, loss in enumerate((0.6, 0.3, 0.5))]
-    lines.insert(1, "sec/epoch: 12.5s")
+@pytest.mark.parametrize(
+    "also", ["", "\nsec/epoch: 12.5s", "\nMean epoch 0.31 minutes", " at 2.5 s/epoch", " s/epoch 0.5"]
+)
+def test_whole_epochs_count_from_0_also_as_decimals_and_beside_how_long_they_take(first: str, also: str) -> None:
+    lines = [f"epoch {first.replace('0', str(at), 1)} loss={loss}{also}" for at, loss in enumerate((0.6, 0.3, 0.5))]
     assert collected("\n".join(lines), epochs=3) == ({"loss": [0.6, 0.3, 0.5]}, [])
+
+
+def test_how_long_an_epoch_takes_names_none() -> None:
+    lines = [f"loss={loss} s/epoch: {seconds}" for loss, seconds in ((0.6, 12.1), (0.3, 12.5), (0.5, 13.2))]
+    assert collected("\n".join(lines), epochs=20)[0]["loss"] == [0.6, 0.3, 0.5]
+
+
+def test_a_line_that_repeats_a_value_is_not_named_as_left_out() -> None:
+    lines = [f"Epoch {at}: {each}" for at, each in enumerate(LOSSES, start=1)]
+    lines.insert(2, "Saving epoch 2 val_loss=0.3")
+    assert collected("\n".join(lines))[1] == []
 
 
 @pytest.mark.parametrize("line", ["{}", "\n{}"])

@@ -24,9 +24,13 @@ class Counting:
         self._has_parts = False
         self._kind = ""
 
-    def own(self, epoch: int | None) -> int | None:
-        """Returns the epoch of a line that names one: 0.0 is the begin of epoch 1 where others are parts, as 0.5."""
-        if isinstance(epoch, Part):
+    def own(self, epoch: int | None, *, has_values: bool) -> int | None:
+        """Returns the epoch of a line that names one: 0.0 is the begin of epoch 1 where others are parts, as 0.5.
+
+        Args:
+            has_values: whether the line has some. `Mean epoch 0.31 minutes` has none, and is no part of an epoch.
+        """
+        if isinstance(epoch, Part) and has_values:
             if self.first == 0:
                 self.first, self.newest = 1, None if self.newest is None else max(self.newest, 1)
                 self.named = dict.fromkeys(max(each, 1) for each in self.named)

@@ -29,6 +29,7 @@ from stepsweep.trial.epochs import Epochs
 from stepsweep.trial.kinds import Cells, apart, chosen, fold_in, passed_over, words_of
 from stepsweep.trial.line import Found
 from stepsweep.trial.mentions import Mentions
+from stepsweep.trial.numbers import are_same
 from stepsweep.trial.reader import Reader, Said
 from stepsweep.trial.unclear import Unclear
 from stepsweep.trial.uncounted import Uncounted
@@ -75,7 +76,7 @@ class Collector:
     def _take(self, said: Said) -> None:
         self._unclear.add(said)
         counting = self._counting
-        epoch = counting.own(said.epoch)
+        epoch = counting.own(said.epoch, has_values=bool(said.found))
         at = counting.newest if epoch is None else epoch
         # An epoch before, of a line that names the best one, is not that of the lines below.
         newest = self._epochs.saved if counting.newest is None else counting.newest
@@ -183,11 +184,12 @@ class Collector:
                 kinds = chosen(of_name, name.rpartition(line.ON)[2])
                 values[name] = {epoch: of_name[epoch][kind] for epoch, kind in kinds.items()}
                 notices += passed_over(name, of_name, kinds, self._words.get(key, {}))
-                for epoch, kind in kinds.items():
-                    if kind != (last := list(of_name[epoch])[-1]):
+                for epoch, cell in of_name.items():
+                    last = list(cell)[-1]
+                    if not are_same(cell[last], values[name][epoch]):
                         notices.append(
                             f"{line.column(name)} of epoch {epoch} is {values[name][epoch]:g}, not "
-                            f"{of_name[epoch][last]:g} of the line {words_of(last)!r}, which other epochs do not have"
+                            f"{cell[last]:g} of the line {words_of(last)!r}, which other epochs do not have"
                         )
         return values, notices
 

@@ -61,6 +61,7 @@ def in_words(line: str) -> list[Named]:
             is_other=bool(_OTHER.search(line, max(0, each.start() - _MOST_WORDS), each.start())),
         )
         for each in _EPOCH.finditer(line)
+        if "." not in each[1] or line[each.start() - 1 : each.start()] != "/"  # 12.5 of `time/epoch: 12.5`
     ]
     at_start = _AT_START.match(line)
     if at_start and all(each.is_other for each in named):
