@@ -228,7 +228,7 @@ def test_side_by_side_trials_after_other_epochs_are_not_the_same(tmp_path: Path)
         recorded.reduced(name)
     text = Document(site_of(recorded, {}).get("/compare?sweep=short&sweep=long").body).text
     assert "(short for 1, long for 2), which alone can make a difference sweep status" in text
-    said = "short and long have 1 trial with the same params; 1 of them after different numbers of epochs, which do not"
+    said = "short and long have 1 set of params in common; 1 of them after different numbers of epochs, which do not"
     assert f"{said} compare." in text
 
 
@@ -238,8 +238,8 @@ def test_sweeps_side_by_side(site: Site) -> None:
         "front instead of a winner. sweep status winner or front metric value difference trials epochs job time "
         "mine finished lr=0.1 act=b val_accuracy 0.9 4 of 4 9 0:00:07 "
         "front finished 1 trial val_loss, val_accuracy 2 of 2 6 0:00:04 "
-        "A difference is relative to the first sweep, and positive if a sweep is better. Trials in common mine and "
-        "front have no trial with the same params. Asked differently field mine front "
+        "A difference is relative to the first sweep, and positive if a sweep is better. Params in common mine and "
+        "front have no params in common. Asked differently field mine front "
         'parameters.lr [0.1, 0.01] [0.1, 0.2] parameters.act ["a", "b"] objective.metric val_accuracy '
         "objective.direction maximize objective.at best "
         'objectives [{"metric": "val_loss", "direction": "minimize", "at": "last"}, '
