@@ -191,7 +191,7 @@ class Sweep:
         return plots.best(self._results, over=over)
 
     def plot_slices(self) -> "Figure":
-        """Returns the values over each parameter that varies, the most important first.
+        """Returns the values over each parameter that varies, the most important first if that is known.
 
         Raises:
             InvalidInput: no parameter varies.

@@ -69,7 +69,7 @@ def slices(spec: SweepSpec, rows: Sequence[Row], order: Sequence[str] = ()) -> P
     """Returns a picture of the values over each parameter that varies. Marks the winner in each.
 
     Args:
-        order: names of parameters, those that come first.
+        order: names of parameters, the most important first; empty if that is not known.
 
     Raises:
         InvalidInput: no parameter varies.
@@ -94,7 +94,8 @@ def slices(spec: SweepSpec, rows: Sequence[Row], order: Sequence[str] = ()) -> P
                 plot.set_ylabel("")
         more = len(varied) - len(shown)
         left_out = f" {number_of(more, 'more parameter')} {verb(more, 'is', 'are')} left out." if more > 0 else ""
-        explained(figure, of_rungs(spec, sentences.SLICES + left_out))
+        first = f" {sentences.MOST_IMPORTANT}" if order else ""
+        explained(figure, of_rungs(spec, sentences.SLICES + first + left_out))
     return figure
 
 

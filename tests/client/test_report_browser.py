@@ -233,6 +233,7 @@ def test_hugging_face_s_names_share_panels_and_overfitting_is_said_in_them(
     (head,) = chromium.run("return [document.querySelector('#chosen thead').textContent]")
     assert head == "TrialBest epochLowest eval_lossAt the endOverfittingRemove"
     text = chromium.run("return document.body.innerText")
+    assert "most important" not in text, "which four trials do not tell"
     assert "since epoch 1: eval_loss 0.1 higher at the end, loss lower" in text
     assert "val_loss" not in text.replace("eval_loss", "")
     assert chromium.complaints() == []
@@ -367,11 +368,16 @@ def test_pictures_tell_what_matters_and_how_it_went_and_a_brushed_axis_filters(
         value = 0.9 + math.log10(float(str(trial.params["lr"]))) / 10
         recorded.succeeded("told", trial, {"val_accuracy": [0.1, value]}, began=number)
     recorded.reduced("told")
-    opened(chromium, recorded, "told")
+    opened(chromium, recorded, "told", dark=True)
     data = "return document.getElementById(arguments[0]).data"
     assert len(chromium.run(data, "importance")[0]["x"]) == 3
     said = chromium.run("return document.getElementById('importance-said').innerText")
     assert said.startswith("lr decides most")
+    in_order = "The most important parameter is first."
+    assert in_order in chromium.run("return document.getElementById('slices-box').innerText")
+    colours = chromium.run("return document.getElementById('parallel').data.map((trace) => trace.line.color)")
+    assert len(set(colours)) > 3
+    assert not {"#440154", "#46327e", "#365c8d"} & set(colours), "which vanish on dark paper"
     titles = "return [...document.querySelectorAll('#slices > div')].map((each) => each.layout.xaxis.title.text)"
     assert sorted(chromium.run(titles)) == ["act", "lr", "momentum"]
     assert len(chromium.run(data, "ranks")[0]["y"]) == 12

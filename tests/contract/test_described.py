@@ -128,7 +128,7 @@ def test_numbers_as_people_read_them() -> None:
         "1,234 trials",
     ]
     amounts = [1234.5, 0.01, 0.0058, 0.0001, 0.000094, 1.23e-8, 0]
-    assert list(map(usd_text, amounts)) == ["1,234.50", "0.01", "0.0058", "0.0001", "0.000094", "0.000000012", "0"]
+    assert list(map(usd_text, amounts)) == ["1,234.50", "0.01", "0.0058", "0.0001", "0.000094", "0.000000012", "0.00"]
     assert [plain_digits(each) for each in (0.00001, 0.125, 1000.0, 3e7)] == ["0.00001", "0.125", "1000", "30000000"]
     assert [shown_value(0.123456789), shown_value(1234567.0), shown_value(2.0, digits=2)] == [
         "0.123457",

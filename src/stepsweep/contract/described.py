@@ -131,7 +131,7 @@ def verb(count: int, one: str, several: str) -> str:
 
 def usd_text(value: float) -> str:
     """Returns an amount with cents; a smaller one with two digits, and none with an exponent."""
-    return f"{value:,.2f}" if value >= 0.01 else plain_digits(float(f"{value:.2g}"))
+    return f"{value:,.2f}" if value >= 0.01 or not value else plain_digits(float(f"{value:.2g}"))
 
 
 def plain_digits(value: float) -> str:

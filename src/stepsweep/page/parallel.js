@@ -2,7 +2,7 @@
 // A line for each trial through all its params, and the parts of the axes that a person keeps: brushes.
 const ParallelAxes = (() => {
   const { byId, style, short, escaped, cut } = Charts;
-  const { draw, hover, valued, viridis, lightness, extent, has } = Trials;
+  const { draw, hover, valued, viridis, lightness, isLight, extent, has } = Trials;
 
   let data, trials, axes, objective, isBetter, varied;
   let changed = () => {}; // what a new brush does
@@ -107,6 +107,7 @@ const ParallelAxes = (() => {
       bins.get(bin).push(trial);
     }
     const order = [...bins.keys()].sort((a, b) => (a === "winner") - (b === "winner") || (isBetter(a, b) ? 1 : -1));
+    const darkest = isLight(style("--paper")) ? 0 : 0.4; // darker lines would vanish on dark paper
     const crowded = valued().length > 100;
     const traces = order.map((bin) => {
       const line = { type: "scatter", mode: "lines+markers", x: [], y: [], customdata: [], hovertext: [], hoverinfo: "text", showlegend: false, connectgaps: false };
@@ -125,7 +126,7 @@ const ParallelAxes = (() => {
         line.hovertext.push("");
       }
       const isWinner = bin === "winner";
-      const at = lightness((bin + 0.5) / BINS);
+      const at = darkest + (1 - darkest) * lightness((bin + 0.5) / BINS);
       line.line = { width: isWinner ? 4 : 1.5, color: isWinner ? "#D55E00" : viridis(at) };
       line.marker = { size: isWinner ? 7 : 4 };
       line.opacity = isWinner ? 1 : crowded ? 0.5 : 0.8;

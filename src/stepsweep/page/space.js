@@ -207,6 +207,7 @@ const SpaceCharts = (() => {
     byId("slices-box").hidden = !numbers.length;
     const [drawn, count] = [sampled(visible()).length, visible().length];
     const notes = [
+      ...(data.importance?.weights.length ? [byId("slices-box").dataset.ordered] : []),
       ...(drawn < count ? [`Of ${count.toLocaleString("en")} trials about ${MAX_SAMPLED} are drawn, spread over the ranking; means are of all.`] : []),
       ...(varied.length > MAX_SLICES ? [varied.length === MAX_SLICES + 1 ? "1 more parameter is in the leaderboard only." : `${varied.length - MAX_SLICES} more parameters are in the leaderboard only.`] : []),
     ];
