@@ -121,15 +121,18 @@ def _chosen(folder: Path, script: str | None, *, aws: bool) -> str:
 def _tried(runs: "Script", argv: list[str], known: "Proposal | None") -> "Tried":
     from stepsweep.client.proposing.short_run import tried
 
+    epochs = 1 if known and known.epochs and not known.file else None
     if known:
-        argv += [f"--{known.epochs}", "1"] if known.epochs and not known.file else []
+        argv += [f"--{known.epochs}", str(epochs)] if epochs else []
         argv += [word for option, value in known.guessed.items() for word in (f"--{option}", f"{value:g}")]
     _say(f"Running `{shlex.join(argv)}` once, for at most {TRY_SECONDS:g} s …")
-    return tried(runs, argv, TRY_SECONDS)
+    return tried(runs, argv, TRY_SECONDS, epochs=epochs)
 
 
 def _say_what_is_missing(name: str, found: "Tried") -> None:
-    if found.measured.metrics:
+    if found.measured.doubt:
+        _say(f"A trial of one epoch would fail: {found.measured.doubt}")
+    if found.measured.doubt or found.measured.metrics:
         return
     if found.measured.place:
         _say("It wrote event files for TensorBoard. To read them, install tensorboard beside stepsweep.")
@@ -160,7 +163,9 @@ def _also(known: "Proposal | None", found: "Tried | None") -> list[str]:
         also.append("name options that it takes in `parameters`, and in `arguments` how, if not as --lr 0.1")
     elif not known.parameters:
         also.append("name options that it takes in `parameters`")
-    if found and not found.has_failed and not found.measured.metrics:
+    if found and found.measured.doubt:
+        also.append("at what a trial of one epoch would fail for")
+    elif found and not found.has_failed and not found.measured.metrics:
         also.append("say where its metrics are")
     return also
 

@@ -66,10 +66,14 @@ class Run(NamedTuple):
     output: bytes
 
 
-def tried(script: Script, argv: Sequence[str], seconds: float) -> Tried:
-    """Runs the script once in a copy of its folder, as a trial would, and returns what it printed."""
+def tried(script: Script, argv: Sequence[str], seconds: float, *, epochs: int | None) -> Tried:
+    """Runs the script once in a copy of its folder, as a trial would, and returns what it printed.
+
+    Args:
+        epochs: how many the command line asks for; None if it does not say.
+    """
     with copied(script) as (work, before, _):
-        return seen_in(work, before, run_in(argv, work, seconds))
+        return seen_in(work, before, run_in(argv, work, seconds), epochs)
 
 
 @contextlib.contextmanager
@@ -82,11 +86,11 @@ def copied(script: Script) -> Iterator[tuple[Path, dict[str, int], Path]]:
         yield work, _written(work), Path(scratch)
 
 
-def seen_in(work: Path, before: dict[str, int], run: Run) -> Tried:
+def seen_in(work: Path, before: dict[str, int], run: Run, epochs: int | None = None) -> Tried:
     """Returns what a run printed, and which files it left in the copy, other than those of before."""
     new = [name for name, written in _written(work).items() if before.get(name) != written]
     lines = run.output.decode(errors="replace").splitlines()
-    found = measured(lines, work, new)
+    found = measured(lines, work, new, epochs)
     return Tried(
         measured=found,
         models=tuple(name for name in new if name != found.place and _is_model(name)),

@@ -402,6 +402,28 @@ def test_options_that_a_script_prints_are_no_metrics(sweep: Sweep, own: str) -> 
     assert "objective: {metric: size, direction: maximize}  # PROPOSED: or minimize" in lines
 
 
+@pytest.mark.parametrize(
+    ("batch", "why"),
+    [
+        ("f'[{epoch}/9][{batch}/4] Loss: 0.{batch}'", "found 2 epochs, and 1 was asked for; name what in a line is "),
+        ("f'{how} loss: 0.5'", "loss was printed 2 times for 1 epoch, in lines of several kinds, "),
+        ("('epoch loss acc\\n1 0.5 0.6\\n2 0.5', '3 0.5 0.6')[batch]", "of a table that was printed: '2 0.5' has "),
+    ],
+)
+def test_what_a_trial_would_fail_for_is_said(sweep: Sweep, batch: str, why: str) -> None:
+    (sweep.folder / "train.py").write_text(
+        "import argparse\n"
+        "parser = argparse.ArgumentParser()\n"
+        "parser.add_argument('--lr', type=float, default=0.1)\n"
+        "parser.add_argument('--epochs', type=int, default=3)\n"
+        "for epoch in range(parser.parse_args().epochs):\n"
+        f"    for batch, how in enumerate(('first', 'second')): print({batch})\n"
+    )
+    ended = sweep("init")
+    assert f"\nA trial of one epoch would fail: {why}" in ended.stderr
+    assert ended.stderr.endswith("Look at it, and at what a trial of one epoch would fail for, then: sweep run\n")
+
+
 def test_a_notebook_is_run_by_nothing(sweep: Sweep) -> None:
     (sweep.folder / "train.ipynb").write_text("{}")
     ended = sweep("init", "train.ipynb")
