@@ -3,8 +3,8 @@
 import pytest
 
 from stepsweep.trial.columns import NoMetrics
-from stepsweep.trial.metrics import Collector
 from tests.support.kit import Kit
+from tests.support.transcript import collected
 
 EPOCHS = 3
 
@@ -23,15 +23,6 @@ def bar(draws: list[tuple[int, str]], *, total: int | None = EPOCHS, name: str =
     of = "it" if total is None else f"/{total}"
     values = {shown: f", {name}={shown}" if shown else "" for _, shown in draws}
     return "".join(f"\r 33%|###   | {count}{of} [00:00<00:01,  4.3it/s{values[shown]}]" for count, shown in draws)
-
-
-def collected(text: str, epochs: int | None = EPOCHS) -> tuple[dict[str, list[float | None]], list[str]]:
-    collector = Collector()
-    for line in text.split("\n"):
-        collector.feed(line)
-    rows, notices = collector.rows(epochs)
-    names = dict.fromkeys(name for row in rows for name in row if name != "epoch")
-    return {name: [row.get(name) for row in rows] for name in names}, notices
 
 
 @pytest.mark.parametrize("epochs", [EPOCHS, None])

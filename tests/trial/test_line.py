@@ -6,7 +6,7 @@ import pytest
 
 from stepsweep.trial.columns import NoMetrics
 from stepsweep.trial.metrics import Collector
-from tests.trial.test_metrics import collected
+from tests.support.transcript import collected
 
 NOT_ONE = (
     "'{0}' is not one plain number; print each behind its name, as {1}=0.5, without commas or units, or "

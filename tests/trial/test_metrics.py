@@ -14,18 +14,9 @@ from stepsweep.trial.columns import NoMetrics
 from stepsweep.trial.line import Found
 from stepsweep.trial.metrics import Collector
 from stepsweep.trial.words import USUAL
+from tests.support.transcript import collected
 
 EPOCHS = "epoch 1 accuracy=0.7\nepoch 2 accuracy=0.9\nepoch 3 accuracy=0.8\n"
-
-
-def collected(text: str, epochs: int | None = 3) -> tuple[dict[str, list[float | None]], list[str]]:
-    """Returns the columns of a transcript, and what is said about it."""
-    collector = Collector()
-    for line in text.splitlines():
-        collector.feed(line)
-    rows, notices = collector.rows(epochs)
-    names = dict.fromkeys(name for row in rows for name in row if name != "epoch")
-    return {name: [row.get(name) for row in rows] for name in names}, notices
 
 
 @pytest.mark.parametrize(
