@@ -134,6 +134,16 @@ NO_SPEC = (
 """Stands above the faults of an input without a file and without parameters."""
 
 
+PRIORITY = "Its share of the machines when several sweeps compete.  [default: the spec's, or normal]"
+
+
+class _Judged(click.Choice[str]):
+    """Choices for the help and for completion. The spec's reader judges what is given, with all other fields."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002
+        return value
+
+
 def spec_options(command: Callable[..., int]) -> Callable[..., int]:
     """Adds the spec file and the options that override its fields, and passes them to the command as `asked`."""
 
@@ -153,25 +163,20 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
         help="Your script, such as 'python train.py {args}', run as it is; {args} stands for the trial's options.",
     )
     @click.option("--search", metavar="METHOD", help="grid, random or tpe.  [default: grid]")
-    @click.option("--trials", type=int, metavar="N", help="How many params a random or tpe search tries.")
+    @click.option("--trials", metavar="N", help="How many params a random or tpe search tries.")
     @click.option(
         "--rounds/--no-rounds",
         default=None,
         help="Wait for all trials of a round before the next begins; or start the next trial when one ends.",
     )
-    @click.option(
-        "--batch",
-        type=int,
-        metavar="N",
-        help="New params per round of a tpe search, which then has rounds.",
-    )
+    @click.option("--batch", metavar="N", help="New params per round of a tpe search, which then has rounds.")
     @click.option(
         "--halving",
         metavar="MIN:FACTOR",
         help="3:3: all train 3 epochs, the best third continues to 9, … Or auto, for the defaults.",
     )
-    @click.option("--folds", type=int, metavar="N", help="Cross-validation: one trial per fold, N folds.")
-    @click.option("--repeats", type=int, metavar="N", help="One trial per seed, N seeds.")
+    @click.option("--folds", metavar="N", help="Cross-validation: one trial per fold, N folds.")
+    @click.option("--repeats", metavar="N", help="One trial per seed, N seeds.")
     @click.option("--fixed", metavar="NAME=VALUE", multiple=True, help="An option that every trial gets unchanged.")
     @click.option(
         "--env",
@@ -195,7 +200,7 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
         multiple=True,
         help="Files that your script leaves in its folder, such as best.pt; `sweep download` gets the winner's.",
     )
-    @click.option("--epochs", type=int, metavar="N", help="The most epochs a trial trains.")
+    @click.option("--epochs", metavar="N", help="The most epochs a trial trains.")
     @click.option("--name", metavar="NAME", help="The sweep's name.  [default: the file's, and the time]")
     @click.option(
         "--objective",
@@ -204,20 +209,20 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
         multiple=True,
         help="Such as val_loss, or gap:minimize; several find a Pareto front.  [default: val_accuracy]",
     )
-    @click.option("--seed", type=int, metavar="N", help="Seed of random search and of the training.  [default: 0]")
-    @click.option("--budget-usd", type=float, metavar="USD", help="Refuse a plan whose estimate exceeds it.")
-    @click.option("--max-concurrency", type=int, metavar="N", help="Trials at once.  [default: the stack's]")
-    @priority_option
+    @click.option("--seed", metavar="N", help="Seed of random search and of the training.  [default: 0]")
+    @click.option("--budget-usd", metavar="USD", help="Refuse a plan whose estimate exceeds it.")
+    @click.option("--max-concurrency", metavar="N", help="Trials at once.  [default: the stack's]")
+    @click.option("--priority", type=_Judged([each.value for each in Priority]), help=PRIORITY)
     @click.option("--fresh", is_flag=True, help="Train finished trials again.")
     @accept_trainer_option
     @functools.wraps(command)
     def with_asked(
         *, file: str | None, parameters: tuple[str, ...], script: str | None,
-        search: str | None, trials: int | None, batch: int | None, rounds: bool | None,
-        halving: str | None, folds: int | None, repeats: int | None,
+        search: str | None, trials: str | None, batch: str | None, rounds: bool | None,
+        halving: str | None, folds: str | None, repeats: str | None,
         fixed: tuple[str, ...], environment: tuple[str, ...], secrets: tuple[str, ...], artifacts: tuple[str, ...],
-        epochs: int | None, name: str | None, objectives: tuple[str, ...],
-        seed: int | None, max_concurrency: int | None, priority: str | None, budget_usd: float | None,
+        epochs: str | None, name: str | None, objectives: tuple[str, ...],
+        seed: str | None, max_concurrency: str | None, priority: str | None, budget_usd: str | None,
         fresh: bool, accept_trainer: bool, **others: Any,
     ) -> int:  # fmt: skip
         asked = Asked(
@@ -248,8 +253,7 @@ def found_spec() -> str | None:
 
 def priority_option(command: Callable[..., int]) -> Callable[..., int]:
     return click.option(
-        "--priority", type=click.Choice([each.value for each in Priority]),
-        help="Its share of the machines when several sweeps compete.  [default: the spec's, or normal]",
+        "--priority", type=click.Choice([each.value for each in Priority]), help=PRIORITY
     )(command)  # fmt: skip
 
 

@@ -12,12 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from stepsweep.client.specs.document import MAX_INPUT_BYTES, STDIN, read_spec
-from stepsweep.client.specs.option_words import halving_of, pairs_of, variables_of
+from stepsweep.client.specs.option_words import halving_of, number_of, pairs_of, variables_of
 from stepsweep.client.specs.script import FIELDS, is_meant, split
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.limits import MAX_NAME
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.trainer_script import Script
+
+NUMBERS = ("trials", "batch", "epochs", "folds", "repeats", "seed", "max_concurrency", "budget_usd")
+"""Fields of a spec, and of its `search`, whose options are numbers."""
+
+SEARCH = {"method": "tpe", "trials": 1}
+ALONE = {"name": "alone", "parameters": {"x": {"low": 0.5, "high": 1}}, "search": SEARCH, "epochs": 1}
+"""A spec without faults, in which one field is judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,24 +52,24 @@ class Asked:
     folder: Path = Path()
     parameters: Sequence[str] = ()
     fixed: Sequence[str] = ()
-    epochs: int | None = None
+    epochs: int | str | None = None
     search: str | None = None
-    trials: int | None = None
-    batch: int | None = None
+    trials: int | str | None = None
+    batch: int | str | None = None
     rounds: bool | None = None
     halving: str | None = None
-    folds: int | None = None
-    repeats: int | None = None
+    folds: int | str | None = None
+    repeats: int | str | None = None
     name: str | None = None
     objectives: Sequence[str] = ()
-    seed: int | None = None
+    seed: int | str | None = None
     environment: Sequence[str] = ()
     secrets: Sequence[str] = ()
     artifacts: Sequence[str] = ()
     exported: Mapping[str, str] | None = None
-    max_concurrency: int | None = None
+    max_concurrency: int | str | None = None
     priority: str | None = None
-    budget_usd: float | None = None
+    budget_usd: float | str | None = None
     fresh: bool = False
     accept_trainer: bool = False
 
@@ -108,7 +115,8 @@ class Asked:
             merged = {name: value for name, value in merged.items() if name not in ("objective", "objectives")}
             several = len(self.objectives) > 1
             merged |= {"objectives": list(self.objectives)} if several else {"objective": self.objectives[0]}
-        searched = {"method": self.search, "trials": self.trials, "batch": self.batch}
+        numbers = {name: number_of(given) for name in NUMBERS if (given := getattr(self, name)) is not None}
+        searched = {"method": self.search, "trials": numbers.pop("trials", None), "batch": numbers.pop("batch", None)}
         if given := {name: value for name, value in searched.items() if value is not None}:
             there = document.get("search", {})
             named = {"method": there} if isinstance(there, str) else there
@@ -117,25 +125,15 @@ class Asked:
             merged["search"] = known | given
         if self.halving is not None:
             merged["halving"] = halving_of(self.halving, faults)
-        for field in (
-            "command",
-            "rounds",
-            "epochs",
-            "folds",
-            "repeats",
-            "name",
-            "seed",
-            "max_concurrency",
-            "priority",
-            "budget_usd",
-        ):
+        for field in ("command", "rounds", "name", "priority"):
             if (value := getattr(self, field)) is not None:
                 merged[field] = value
+        merged |= numbers
         for field in ("fresh", "accept_trainer"):
             if getattr(self, field):
                 merged[field] = True
         if faults:
-            raise InvalidInput(faults)
+            raise InvalidInput([*faults, *_faults_alone(searched | numbers | {"priority": self.priority})])
         return merged
 
 
@@ -178,6 +176,20 @@ def checked(
             [f"the input has {size} bytes; Step Functions takes at most {MAX_INPUT_BYTES}, give fewer choices"]
         )
     return spec, command.script if command else None
+
+
+def _faults_alone(given: Mapping[str, Any]) -> list[str]:
+    """Returns the faults of fields, each alone: in a document with other faults more would be said than is so."""
+    faults: list[str] = []
+    for name, value in given.items():
+        if value is None or name == "method":  # which decides what may stand beside it
+            continue
+        own = {"search": SEARCH | {name: value}} if name in SEARCH or name == "batch" else {name: value}
+        try:
+            SweepSpec.from_json(ALONE | own)
+        except InvalidSweep as error:
+            faults += error.faults
+    return faults
 
 
 def default_name(file: str | None, now: datetime) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from stepsweep.contract.space import shown
+from stepsweep.contract.space import is_number, shown
 from stepsweep.contract.words import read_word, read_words
 
 _RANGE = re.compile(r"(?P<low>[+-]?[0-9][^,:]*?)\.\.(?P<high>[^,:]+)(?P<words>(?::[^,]*)?)")
@@ -61,6 +61,17 @@ def halving_of(text: str, faults: list[str]) -> dict[str, Any]:
         faults.append(f"--halving {shown(text)}: write MIN_EPOCHS:FACTOR, such as --halving 3:3, or auto")
         return {}
     return {"min_epochs": int(least)} | ({"factor": int(factor)} if colon else {})
+
+
+def number_of(text: str | float) -> str | float:
+    """Returns the number that an option's text means; the text, if it means none, which the spec's parser reports."""
+    if not isinstance(text, str):
+        return text
+    try:
+        value = read_word(text)
+    except ValueError:  # such as 1_000
+        return text
+    return value if is_number(value) else text
 
 
 def _range(where: str, ends: re.Match[str], faults: list[str]) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepsweep.client.cli.main import cli
 from stepsweep.client.specs.asked import Asked, default_name
 from stepsweep.client.specs.document import read_spec
 from stepsweep.contract.brief import brief_document
@@ -377,6 +379,38 @@ def test_a_file_with_nothing_in_it(tmp_path: Path, name: str, text: str) -> None
     (tmp_path / name).write_text(text)
     with pytest.raises(InvalidInput, match=f"^{tmp_path / name}: is empty; write the fields of a spec, such as "):
         read_spec(str(tmp_path / name))
+
+
+def test_all_wrong_options_are_reported_at_once() -> None:
+    def faults_of(*words: str) -> tuple[str, ...]:
+        found = CliRunner().invoke(cli, ["plan", "--set", "lr=0.1", "--set", "a=1,2", *words])
+        assert isinstance(found.exception, InvalidInput), found.output
+        return found.exception.faults
+
+    wrong = ["--budget-usd", "zero", "--epochs", "ten", "--seed", "-1", "--repeats", "0", "--priority", "soon"]
+    said = {
+        'budget_usd: must be a number of US dollars above 0, got "zero"',
+        'epochs: must be a whole number from 1 to 100000, got "ten"',
+        "seed: must be a whole number from 0 to 4294967295, got -1",
+        "repeats: must be a whole number from 1 to 20, got 0",
+        'priority: must be one of "high", "normal", "low", got "soon"',
+    }
+    assert set(faults_of(*wrong)) == said
+    more = ["--halving", "x", "--trials", "1_000", "--folds", "5", "--search", "grid"]
+    of_more = {
+        '--halving "x": write MIN_EPOCHS:FACTOR, such as --halving 3:3, or auto',
+        'search.trials: must be a whole number from 1 to 10000, got "1_000"',
+    }
+    assert set(faults_of(*wrong, *more)) == said | of_more
+
+
+def test_options_have_the_numbers_of_their_texts() -> None:
+    numbers: dict[str, Any] = {"epochs": 5, "budget_usd": 0.5, "seed": 3, "trials": 4, "batch": 2, "max_concurrency": 7}
+    texts: dict[str, Any] = {name: str(number) for name, number in numbers.items()}
+    from_numbers, from_texts = (
+        Asked(parameters=["lr=0.1..1"], search="tpe", name="a", **each).spec(now=NOW) for each in (numbers, texts)
+    )
+    assert from_texts == from_numbers
 
 
 @pytest.mark.parametrize("ending", ["json", "yaml", "options"])
