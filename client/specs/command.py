@@ -34,6 +34,7 @@ class Command:
         faults = []
         given, in_some = _names_given(document)
         named, folds = self.script.placeholders, document.get("folds") is not None
+        of_folds = ("folds", "fold") if folds else ()
         faults += [
             f"command: {{{name}}} has no value in the trials that lack the parameter; "
             + (f"leave it out, or write {ARGS} alone" if self.takes_all else f"write {ARGS} in its place")
@@ -43,7 +44,7 @@ class Command:
         if not self.takes_all:
             faults += [
                 f"command: has no place for {name}; write {{{name}}} where its value belongs, or {ARGS} at the end"
-                for name in [*given, *(("folds", "fold") if folds else ())]
+                for name in [*given, *of_folds]
                 if name not in named and named.isdisjoint(FILES)
             ]
         faults += [
@@ -61,7 +62,7 @@ class Command:
             faults += [
                 f"arguments.file: {name_of_file} has no field {name}; add it with its usual value, or name one of "
                 f"{', '.join(sorted(fields)[:MOST_NAMED])}{', …' if len(fields) > MOST_NAMED else ''}"
-                for name in given
+                for name in [*given, *of_folds]
                 if name not in fields
             ]
         if not self.script.is_told("epochs") and document.get("halving") is not None:

@@ -44,8 +44,6 @@ class Following:
     def __init__(self, view: View, spec: SweepSpec) -> None:
         self.view = view
         self._spec = spec
-        # If params have several trials, fold and seed distinguish them.
-        self._several = spec.trials_each > 1
         self._differ = {*(varying(spec) or spec.parameters), "fold", "seed"}
         self._objective = spec.objective
         self._best: float | None = None
@@ -100,7 +98,7 @@ class Following:
                 self.view.line(f"{number:,}/{progress.to_run:,}  {progress.failed:,} failed{best}")
 
     def _words(self, trial: Trial) -> dict[str, Value]:
-        return {**trial.params, **(trial.member if self._several else {})}
+        return {**trial.params, **self._spec.member_of(trial)}
 
     def _is_best(self, value: float | None) -> bool:
         rank = self._objective.rank

@@ -74,8 +74,9 @@ def test_a_later_round_says_how_many_go_on_and_how_far_and_knows_the_best_of_the
 def test_folds_and_seeds_are_said_where_params_have_several_trials(capsys: pytest.CaptureFixture[str]) -> None:
     one = result(1, 0.5)
     folded = replace(one, trial=replace(one.trial, options={"fold": 3, "seed": 0}))
-    Following(View(), spec(folds=2)).update(Progress(planned=1, to_run=1, ended=1, news=(folded,)))
-    assert "1/1  lr=1 fold=3 seed=0  val_accuracy 0.5" in capsys.readouterr().out
+    for asked, said in (({"folds": 2}, "fold=3"), ({"folds": 2, "repeats": 2}, "fold=3 seed=0")):
+        Following(View(), spec(**asked)).update(Progress(planned=1, to_run=1, ended=1, news=(folded,)))
+        assert f"1/1  lr=1 {said}  val_accuracy 0.5" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("epochs", "epoch"), [(5, ", epoch 1 of 1"), (1, "")])

@@ -251,6 +251,14 @@ def test_what_may_be_in_the_path_is_not_looked_for(project: Path, command: str) 
             ],
         ),
         (
+            {"arguments": {"file": "conf.yaml"}, "folds": 3, "parameters": {"h": [1]}},
+            [
+                f"arguments.file: conf.yaml has no field {name}; add it with its usual value, or name one of "
+                "a, b, c, d, e, f, g, h, …"
+                for name in ("folds", "fold")
+            ],
+        ),
+        (
             {"arguments": {"file": "conf.yaml", "seed": "x"}, "epochs": 3, "parameters": {"h": [1]}},
             [
                 "arguments.epochs: conf.yaml has no field epochs; name the one for it, or write false",
@@ -375,6 +383,32 @@ def test_it_is_said_that_a_script_is_not_told_its_epochs(
         with pytest.raises(InvalidInput, match="NO_SUCH"):
             begin(file)
         assert (caveat in " ".join(capsys.readouterr().err.split())) is not is_told
+
+
+@pytest.mark.parametrize(
+    ("text", "command", "is_said"),
+    [
+        ("parser.add_argument('--lr')", "python train.py", True),
+        ("parser.add_argument('--lr')", "python train.py {lr} {args}", True),
+        ("parser.add_argument('--fold')", "python train.py", False),
+        ("parser.add_argument('--lr')", "python train.py {lr} {folds} {fold}", False),
+        ("", "python -m train", False),
+    ],
+)
+def test_it_is_said_that_a_script_does_not_name_the_options_of_its_fold(
+    project: Path, text: str, command: str, is_said: bool
+) -> None:
+    (project / "train.py").write_text(text)
+    document = {"parameters": {"lr": [0.1]}, "epochs": 1, "folds": 3, "command": command}
+    (project / "sweep.json").write_text(json.dumps(document))
+    planned = CliRunner().invoke(cli, ["plan", str(project / "sweep.json"), "--dir", str(project / "cloud")])
+    assert planned.exit_code == 0
+    said = "Each trial gets the options folds (3) and fold (from 0), and train.py names neither."
+    assert (said in " ".join(planned.output.split())) is is_said
+    del document["folds"]
+    (project / "sweep.json").write_text(json.dumps(document))
+    planned = CliRunner().invoke(cli, ["plan", str(project / "sweep.json"), "--dir", str(project / "cloud")])
+    assert said not in " ".join(planned.output.split())
 
 
 def test_it_is_asked_whether_python_s_names_are_meant_as_values(project: Path) -> None:

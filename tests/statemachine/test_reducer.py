@@ -438,7 +438,7 @@ class TestFoldsAndSeeds:
         assert output["outcomes"] == {"SUCCEEDED": 5, "FAILED": 1, "MISSING": 0, "INVALID": 0}
         failed = leaderboard(cloud)[1]
         assert (failed["rank"], failed["status"], failed["values"]) == ("", "FAILED", "0.99 0.99 FAILED")
-        assert failed["reason"] == "2 of 3 trials succeeded; fold 2, seed 0: exit code 1"
+        assert failed["reason"] == "2 of 3 trials succeeded; fold 2: exit code 1"
 
     def test_when_no_params_have_all_their_folds_the_sweep_says_so(self, cloud: Cloud) -> None:
         first, *_ = cloud.planned(**self.FOLDED)

@@ -176,7 +176,12 @@ class Group:
         """Why the group has no value; with several trials also how many succeeded."""
         if self.is_complete or len(self.results) == 1:
             return self._worst.outcome.reason
-        which = ", ".join(f"{name} {as_option(value)}" for name, value in self._worst.trial.member.items())
+        members = [result.trial.member for result in self.results]
+        which = ", ".join(
+            f"{name} {as_option(value)}"
+            for name, value in self._worst.trial.member.items()
+            if any(member[name] != value for member in members)
+        )
         return f"{len(self.values)} of {len(self.results)} trials succeeded; {which}: {self._worst.outcome.reason}"
 
     @property

@@ -219,6 +219,10 @@ class SweepSpec:
         """How many trials evaluate the same params: one per fold and seed."""
         return (self.folds or 1) * self.repeats
 
+    def member_of(self, trial: Trial) -> dict[str, Value]:
+        """Returns the options that tell a trial from the others of its params: its fold, and with repeats its seed."""
+        return {name: value for name, value in trial.member.items() if name == "fold" or self.repeats > 1}
+
     def trials_of(self, params: dict[str, Value], *, trainer_version: str, round_number: int = 0) -> list[Trial]:
         """Returns the trials of the params on the first rung: one, or one per fold and seed."""
         return [

@@ -116,8 +116,7 @@ def running_row(trial: Trial, live: Metrics | None, spec: SweepSpec) -> Row:
     Args:
         live: its rows so far; None if there are none yet.
     """
-    member = trial.member if spec.trials_each > 1 else {}
-    reason = " ".join(f"{name} {as_option(value)}" for name, value in member.items())
+    reason = " ".join(f"{name} {as_option(value)}" for name, value in spec.member_of(trial).items())
     reached = None
     if live is not None:
         try:
