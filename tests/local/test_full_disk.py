@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from stepsweep.local.machine import Machine
 from stepsweep.local.template import SynthFailed, synthesized
 from tests.support.command import Sweep
 from tests.support.embedded import SCRIPTED, keep_template
+from tests.support.one_job import ended_job
 
 MEGABYTES = 40
 """What a sweep of two trials leaves takes half of them."""
@@ -89,6 +91,20 @@ def test_a_job_whose_files_have_no_room_says_which_disk_is_full(disk: Path, tmp_
         rf"{disk}/copy/\d\.bin: No space left on device: \d\.\d MB are free on the disk at {disk}", process.error
     )
     assert not (disk / "copy").exists()
+
+
+@pytest.mark.parametrize("container", [{"exitCode": 1}, {"exitCode": 0}, {"exitCode": 137, "reason": "killed"}])
+def test_a_job_that_fails_while_the_disk_is_full_says_which(disk: Path, container: dict[str, Any]) -> None:
+    assert ended_job(disk, container, meanwhile=lambda: None).attempts[0]["container"].get("reason") == container.get(
+        "reason"
+    )
+    with filled(disk, but=100_000):
+        job = ended_job(disk, container, meanwhile=lambda: None)
+    said = job.attempts[0]["container"].get("reason")
+    if container == {"exitCode": 1}:
+        assert re.fullmatch(rf"the disk is full: 0\.\d MB are free on the disk at {disk}", said)
+    else:
+        assert said == container.get("reason")
 
 
 @pytest.mark.parametrize("cache", ["on this disk", "elsewhere"])

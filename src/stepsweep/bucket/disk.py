@@ -7,6 +7,9 @@ from pathlib import Path
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
+LEAST_FREE = 1_000_000
+"""Bytes. Whoever writes to a disk with less fails now and then: others free some of it, and take it."""
+
 
 def told(error: OSError, near: Path) -> str:
     """Returns an error as a text; of a full disk, also where it is and how much is free.
@@ -18,10 +21,25 @@ def told(error: OSError, near: Path) -> str:
     text = f"{file or ''}{': ' * bool(file)}{error.strerror or error}"
     if error.errno not in FULL:
         return text
-    place = Path(file or near).absolute()
+    return f"{text}: {_free(Path(file or near))[1]}"
+
+
+def fullness(near: Path) -> str:
+    """Returns that a disk has no room left, and where it is; an empty text if it has.
+
+    Args:
+        near: a path on the disk; need not exist.
+    """
+    free, where = _free(near)
+    return f"the disk is full: {where}" if free < LEAST_FREE else ""
+
+
+def _free(near: Path) -> tuple[int, str]:
+    place = near.absolute()
     there = next(each for each in (place, *place.parents) if each.is_dir()).resolve()
     disk = next(each for each in (there, *there.parents) if each.is_mount())
-    return f"{text}: {shutil.disk_usage(there).free / 1e6:,.1f} MB are free on the disk at {disk}"
+    free = shutil.disk_usage(there).free
+    return free, f"{free / 1e6:,.1f} MB are free on the disk at {disk}"
 
 
 def first_of(error: shutil.Error) -> OSError:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from stepsweep.bucket.disk import told
+from stepsweep.bucket.disk import fullness, told
 from stepsweep.local.attempts import NOT_STARTED, OUT_OF_MEMORY, Attempt, Attempts
 from stepsweep.local.held_secrets import HeldSecrets
 from stepsweep.local.images import Image
@@ -204,8 +204,12 @@ class JobQueue:
         # Not the clock's time, which may be set meanwhile: jobs took hours then, or ended before they began.
         stopped = started + timedelta(seconds=time.monotonic() - began)
         ending = self._attempts.ending(this, process)
+        container = dict(OUT_OF_MEMORY if used_too_much.is_set() else ending.container)
+        # Its script, the trial kit and the log may each have failed for it, and their words differ, or are lost.
+        if container.get("exitCode") and (full := fullness(self._logs)):
+            container.setdefault("reason", full)
         attempt.update(
-            container={**attempt["container"], **(OUT_OF_MEMORY if used_too_much.is_set() else ending.container)},
+            container={**attempt["container"], **container},
             stoppedAt=_milliseconds(stopped),
             statusReason=ending.status_reason,
         )
