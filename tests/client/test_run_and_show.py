@@ -30,7 +30,7 @@ Winner   --lr 0.01 --momentum 0.5  val_accuracy 0.9 at epoch 1
 Tie      the same value, but at a later epoch, or later in the plan: lr=0.01 momentum=0.9
 
 Trials   2 SUCCEEDED, 1 FAILED, 1 INVALID
-Jobs     0:00:00 in all, 0 USD by estimate
+Jobs     0:00:00 in all, 0.00 USD by estimate
 Results  s3://{bucket}/sweeps/mine/leaderboard.csv
 """
 
