@@ -146,3 +146,27 @@ def test_a_bar_over_batches_is_inside_an_epoch_however_often_it_is_redrawn(total
     text = "\n".join(f"{batches}\nval_loss={value}" for value in (0.5, 0.4))
     last = float(POSTFIX_FIRST[draws - 1][1])
     assert collected(text)[0] == {"loss": [last, last], "val_loss": [0.5, 0.4]}
+
+
+@pytest.mark.parametrize("postfix", ["", ", loss=0.7", ", size=[3, 4]"])
+@pytest.mark.parametrize(
+    "line", ["{{'val_loss': {1}, 'epoch': {0}.0}}", "epoch {0} val_loss: {1}", "{{'val_loss': {1}}}", "val_loss: {1}"]
+)
+def test_what_is_printed_right_behind_a_bar_is_a_line_of_its_own(line: str, postfix: str) -> None:
+    bars = "\r 33%|###   | {}00/300 [00:00<00:01,  4.3it/s{}]{}"
+    output = "\n".join(
+        bars.format(at, postfix, line.format(at, value)) for at, value in enumerate((0.5, 0.25, 0.75), start=1)
+    )
+    columns, _ = collected(output)
+    assert columns["val_loss"] == [0.5, 0.25, 0.75]
+    earlier = "epoch 1 val_loss: 9.5\n"
+    if "epoch" in line:
+        assert collected(earlier + output)[0]["val_loss"] == [0.5, 0.25, 0.75]
+
+
+def test_a_bar_over_batches_inside_one_over_epochs_is_named_as_left_out() -> None:
+    epochs = bar(POSTFIX_FIRST)
+    batches = bar([(0, ""), (1, "0.3"), (2, "0.2")], total=2, name="loss")
+    columns, notices = collected(epochs[: len(epochs) // 2] + batches + epochs[len(epochs) // 2 :])
+    assert columns == {"val_loss": [0.9, 0.6, 0.75]}
+    assert notices == ["loss does not count: its bar counts no epochs"]

@@ -168,3 +168,34 @@ def test_a_step_before_a_name_is_no_part_of_it() -> None:
     assert notices == [
         "loss is that of the lines 'KL loss', and not that of 'epoch loss'; print one of them under another name"
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "columns"),
+    [
+        (" * Prec@1 70.5 Prec@5 90.25", {"Prec@1": [70.5], "Prec@5": [90.25]}),
+        ("    accuracy                           0.94       200", {"accuracy": [0.94]}),
+        ("epoch 1 loss: 1.01 | 33%", {"loss": [1.01]}),
+        ("epoch 1 acc: 0.7 ↑ 0.02", {"acc": [0.7]}),
+        ("epoch 1 acc: 0.7 (95% CI: 0.65-0.75)", {"acc": [0.7]}),
+        ("epoch 1 acc: 0.7, 95% CI: 0.65-0.75", {"acc": [0.7]}),
+        ("Epoch 1:Loss:1.01 Acc:0.7", {"Loss": [1.01], "Acc": [0.7]}),
+        ("epoch 1 loss is: 0.5", {"loss": [0.5]}),
+        ("The accuracy of the network is: 0.5", {"accuracy": [0.5]}),
+        ("the temperature is: 20.5, acc: 0.7", {"acc": [0.7]}),
+        ("epoch 1 [D loss: 0.018] [G loss: 0.018]", {"D_loss": [0.018], "G_loss": [0.018]}),
+        ("epoch 1 loss: 0.5, loss: 0.5", {"loss": [0.5]}),
+    ],
+)
+def test_a_usual_line_has_the_metrics_that_a_reader_sees(line: str, columns: Columns) -> None:
+    assert collected(line, 1)[0] == columns
+
+
+def test_the_epoch_s_mean_counts_and_not_that_of_its_last_batches() -> None:
+    """As the ImageNet example of PyTorch printed it, before its `Prec@1` became `Acc@1`."""
+    batches = "Epoch: [{}][{}/91]\tTime 0.1 (0.1)\tLoss 6.5 (6.6)\tPrec@1 2.0 (3.0)\n"
+    output = "".join(
+        batches.format(at, 0) + batches.format(at, 90) + f" * Prec@1 {value}\n"
+        for at, value in enumerate((10.5, 20.5, 15.5))
+    )
+    assert collected(output)[0]["Prec@1"] == [10.5, 20.5, 15.5]

@@ -30,6 +30,18 @@ def drawn(text: str) -> Drawn | None:
     return Drawn(int(found[1]), int(found[2]) if found[2] else None) if found else None
 
 
+def apart(text: str) -> list[str]:
+    """Returns a state of a bar, and what was printed right behind its end, which is a line of its own."""
+    found = _BAR.search(text) if "[" in text and "]" in text else None
+    if not found:
+        return [text]
+    depth, end = 1, found.end()
+    while end < len(text) and depth:
+        depth += {"[": 1, "]": -1}.get(text[end], 0)
+        end += 1
+    return [text] if depth or not text[end:].strip() or text[end].isspace() else [text[:end], *apart(text[end:])]
+
+
 class Bar:
     """A bar that counts up once, or several in turn.
 

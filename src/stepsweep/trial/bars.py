@@ -94,7 +94,12 @@ class Bars:
         if bar is None:
             return uncounted.by_epoch(epochs)
         try:
-            return _with_lines(bar.values(total), in_lines.values)
+            values, notices = _with_lines(bar.values(total), in_lines.values)
+            others = sorted(uncounted.values.keys() - in_lines.values.keys() - values.keys())
+            return values, [
+                *notices,
+                *(f"{line.column(name)} does not count: its bar counts no epochs" for name in others),
+            ]
         except ValueError as error:
             if max(map(len, in_lines.values.values()), default=0) < 2:
                 raise _unclear(bar.names, str(error)) from None

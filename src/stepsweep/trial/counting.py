@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
+from stepsweep.trial import line
+from stepsweep.trial.columns import NoMetrics
 from stepsweep.trial.epochs import Epochs
-from stepsweep.trial.kinds import kind_of
 from stepsweep.trial.named_epochs import Part
+
+_LOADED = re.compile(r"(?:checkpoint|continu|load|restor|resum).*\bepoch", re.IGNORECASE)
+"""Before an epoch that was trained before, as in `=> loaded checkpoint 'x.pt' (epoch 0)`."""
 
 
 class Counting:
@@ -22,7 +29,7 @@ class Counting:
         self.named: dict[int, None] = {}
         self._epochs = epochs
         self._has_parts = False
-        self._kind = ""
+        self._is_loaded = False
 
     def own(self, epoch: int | None, *, has_values: bool) -> int | None:
         """Returns the epoch of a line that names one: 0.0 is the begin of epoch 1 where others are parts, as 0.5.
@@ -41,10 +48,9 @@ class Counting:
     def see(self, epoch: int, text: str) -> None:
         """A line names an epoch."""
         if self.first is None:
-            self._kind = kind_of(text, None)
-        elif [*self.named] == [0] and epoch > 0 and not self._epochs.columns and kind_of(text, None) != self._kind:
-            # An epoch without metrics, in a line of another kind, such as `loaded x.pt (epoch 0)`.
-            self.first, self.named = None, {}
+            self._is_loaded = epoch == 0 and bool(_LOADED.search(text))
+        elif self._is_loaded and [*self.named] == [0] and epoch > 0 and not self._epochs.columns:
+            self.first, self.named = None, {}  # a checkpoint of epoch 0 says nothing of how this training counts
         if self.first is None:
             self.first = epoch
         self.newest = epoch
@@ -63,3 +69,19 @@ class Counting:
         if epoch == 0 != self.first and not self._epochs.resumed and len(self.named) == 2:
             self.first = 0
             self._epochs.count_from_0()
+
+    def check_order(self, values: Mapping[str, Mapping[int, float]]) -> None:
+        """Refuses an epoch that was printed again after later ones, and one before the first.
+
+        Args:
+            values: by name and epoch.
+
+        Raises:
+            NoMetrics: there is one.
+        """
+        self._epochs.check_order()
+        if late := next((name for name, column in values.items() if 0 in column and len(column) > 1), None):
+            raise NoMetrics(
+                f"{line.column(late)} has a value of epoch 0, which was named after other epochs; count them from 0, "
+                "or print lines that only mention an epoch as `from epoch 5`"
+            )

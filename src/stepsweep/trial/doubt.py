@@ -11,11 +11,17 @@ from collections.abc import Collection
 from stepsweep.trial.numbers import IN_WORDS
 from stepsweep.trial.words import ANY_SPLIT, ANY_USUAL, SPLITS
 
-_APART = rf"(?:[^\w(\uff08\[{{<±+=:#@$]|\b(?:to|and|or|vs|x|{ANY_SPLIT})\b|\([A-Za-z ]+\))"
-"""What stands between two numbers of which the second has no name of its own, nor is a deviation."""
+_APART = rf"(?:[^\w(\uff08\[{{<±↑↓▲▼+=:#@$]|\b(?:to|and|or|vs|x|{ANY_SPLIT})\b|\([A-Za-z ]+\))"
+"""What stands between two numbers of which the second has no name of its own, and is no deviation or change."""
 _UNIT = rf"(?!(?:{ANY_SPLIT}|{ANY_USUAL})\b)[^\W\d_][\w./@-]*(?![\w./@-]|[\"']?\s*[=:])"
 """A word that is neither what a number was measured on nor the name of another one."""
-_SECOND = re.compile(rf"{_APART}{{1,24}}?({IN_WORDS})(?!\s*[:=/]|-\d|%\||\s*%?\s*{_UNIT})", re.IGNORECASE)
+_SECOND = re.compile(
+    rf"{_APART}{{1,24}}?({IN_WORDS})(?!\s*[:=/]|-\d|%\||\s*%?\s*{_UNIT}|\s*%\s*[A-Za-z]\w*:)", re.IGNORECASE
+)
+_SUPPORT = re.compile(r"\s{3,}\d+\s*$", re.ASCII)
+"""Behind a mean, of how many, as in a report of scikit-learn: `accuracy     0.94     200`."""
+_PROGRESS = re.compile(r"\s*\|\s*\d{1,3}%(?!\s*\w)", re.ASCII)
+"""In a column of its own, how far the training has come, behind a number that has no `%`."""
 _NAMED_BY_SPLIT = re.compile(rf"[^(]*\b(?:{ANY_SPLIT})\b[^(]*$", re.IGNORECASE)
 _SPLIT_BEHIND = re.compile(rf"\s*%?\s*(?:{ANY_SPLIT})\b", re.IGNORECASE)
 _FIRST = re.compile(r"[+-]?(?:\d*\.\d+(?:[eE][+-]?\d+)?|\d+\.?\d*[eE][+-]?\d+)", re.ASCII)
@@ -42,7 +48,7 @@ def second(line: str, at: int, taken: Collection[int]) -> str:
         taken: where numbers that have a name begin.
     """
     match = _SECOND.match(line, at)
-    if not match or match.start(1) in taken:
+    if not match or match.start(1) in taken or _SUPPORT.match(line, at) or _PROGRESS.match(line, at):
         return ""
     # Of `loss 2.1 val 0.4` the second number is `val`, and of `loss 2.1 train 2.3 val` it is a loss.
     is_named = _NAMED_BY_SPLIT.match(line[at : match.start(1)]) and not _SPLIT_BEHIND.match(line, match.end())

@@ -21,7 +21,8 @@ _MORE = r"([,'\u2019\u00a0\u2009\u202f]\d[\d.,'\u2019\u00a0\u2009\u202f]*)?"
 """The rest of a number with commas."""
 _MEAN = rf"(?:\s*%?\s*\(\s*({IN_WORDS})\s*%?\s*\))?"
 _PAIR = re.compile(
-    r"(?<![\w./@:-])(?<!(?u:\w))"  # not in the middle of a word, of any alphabet, nor of `module:function:12`
+    # Not in the middle of a word, of any alphabet, nor of `module:function:12`; but `Epoch 1:Loss:1.9` has a loss.
+    r"(?<![\w./@-])(?<![^\d\s]:)(?<!(?u:\w))"
     r"([A-Za-z][\w./@-]*(?:'s [\w./@-]+)?)"
     r"(?:[\"']\s*:\s*[\"']|[\"']?(?:\s*\((?:%|([A-Za-z]+))(?:\s+set)?\))?\s*[=:]\s*)"
     rf"({IN_WORDS}){_LATER}{_MORE}"
@@ -52,6 +53,8 @@ _COUNT = re.compile(r"\b(?:across|for|from|in|of|on|over)\s+(?:all\s+|the\s+)?\d
 """Before a name, how many of them there are: of `loss over 5 folds: 0.4` it is no metric."""
 _OWN = re.compile(rf"(?:\s*\([^()]*\))?\s*[=:]?\s*{IN_WORDS}", re.ASCII | re.IGNORECASE)
 """Behind a name, its own value: of `Loss: 1.9, Val: 0.7` the second is no loss."""
+_VERBS = frozenset({"is", "was", "are", "were"})
+"""Behind a name, before the sign: of `loss is: 0.4` the name is `loss`."""
 _ONLY_SPLITS = re.compile(rf"(?:[\s,;:|/()]|-\s|(?:{ANY_SPLIT})\b|{IN_WORDS})*", re.ASCII | re.IGNORECASE)
 _ONLY_WORDS = re.compile(r"[A-Za-z0-9\s()'-]*", re.ASCII)
 _BEST_BEFORE = re.compile(
@@ -110,7 +113,7 @@ def metrics_in(line: str) -> tuple[list[Found], dict[str, str]]:
     matches = {match.start(): match for match in (*sentences, *pairs)}
     splits = [(match.start(), SPLITS[match[0].lower()]) for match in _SPLIT.finditer(line)]
     measured = [(match, *_measured(line, match, splits)) for match in matches.values() if _is_metric(match)]
-    named = [each for each in measured if each[0].re is _PAIR or each[1].lower() not in SPLITS]
+    named = [each for each in measured if each[1].lower() not in (_VERBS if each[0].re is _PAIR else SPLITS)]
     begins = {match.start(3) for match, *_ in named}
     ends = {match.end() for match, name, *_ in named if name.lower() not in SPLITS}
     has_means = "(" in line and _has_means(line)
@@ -148,12 +151,13 @@ def _measured(line: str, match: re.Match[str], splits: list[tuple[int, str]]) ->
     raw, within, start = match[1].rstrip("."), match[2], match.start()
     split = SPLITS[within.lower()] if within else None
     is_split = raw.lower() in SPLITS and not _DEVIATION.search(line, max(start - _MOST_BEFORE, 0), start)
+    is_verb = raw.lower() in _VERBS
     is_count = bool(_COUNT.search(line, max(start - _MOST_BEFORE, 0), start)) and raw.lower() not in USUAL
-    if not is_split and not is_count and raw.lower() not in THINGS:
+    if not is_split and not is_count and not is_verb and raw.lower() not in THINGS:
         return raw, split, start
     split = split or (SPLITS[raw.lower()] if is_split else _split_before(start, splits))
     usual = list(_USUAL.finditer(line, max(start - _MOST_WORDS, 0), start))[-1:]
-    if usual and (split or is_count):
+    if usual and (split or is_count or is_verb):
         end = usual[0].end()
         is_for = bool(not _OWN.match(line, end) if is_split else _ONLY_WORDS.fullmatch(line, end, start))
         if is_for and (match.re is _PAIR or _ONLY_SPLITS.fullmatch(line, end, start)):
@@ -219,10 +223,10 @@ def _told_apart(line: str, found: Mapping[int, Found]) -> tuple[list[Found], dic
     `loss`.
     """
     in_order = sorted(found.items())
-    differ = _several(found.values())
-    if not differ:  # as in most lines
-        return [one for _, one in in_order], {}
     keys = {one.key for one in found.values()}
+    if len(keys) == len(found):  # as in most lines
+        return [one for _, one in in_order], {}
+    differ = _several(found.values()).keys() | _of_several_words(line, in_order)
     apart = []
     for at, one in in_order:
         split, _, name = one.key.rpartition(ON)
@@ -240,6 +244,15 @@ def _told_apart(line: str, found: Mapping[int, Found]) -> tuple[list[Found], dic
             apart.append(one)
     several = _several(apart)
     return [one for one in apart if one.key not in several], several
+
+
+def _of_several_words(line: str, in_order: Iterable[tuple[int, Found]]) -> set[str]:
+    """Returns the keys that stand behind several words, also where their values are the same by chance."""
+    words: dict[str, set[str]] = {}
+    for at, one in in_order:
+        word = _WORD_BEFORE.search(line, max(0, at - _MOST_BEFORE), at)
+        words.setdefault(one.key, set()).add(word[1].lower() if word else "")
+    return {key for key, each in words.items() if len(each - _SAME) > 1}
 
 
 def _several(found: Iterable[Found]) -> dict[str, str]:

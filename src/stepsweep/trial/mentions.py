@@ -6,6 +6,7 @@ A training names its epochs one after the other, each above its metrics or each 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 
@@ -19,6 +20,12 @@ _MOST_LINES = {0: 0, 1: 2, 2: 8}
 """How many lines an epoch of a training may have, by those of the one that has the second most. A line per batch, as
 Keras prints it where time allows, leads to more than two."""
 
+_HEADING = re.compile(
+    r"[\W\d_]*(?:[A-Z]+\b[\W\d_]*)?(?:(?i:begin|start|train)(?:n?ing)?\s+(?:of\s+)?)?(?i:epoch)[\s:=#\[(]*\d+\s*(?:/|of)\s*(\d+)",
+    re.ASCII,
+)
+"""`Epoch 1/3` at the begin of a line, behind a time or a level of `logging`, as a training writes above each epoch."""
+
 
 class Mentions:
     """Counts the lines that name no epoch, between those that do."""
@@ -30,6 +37,9 @@ class Mentions:
         self._kinds: dict[str, set[str]] = {}
         self._are_out_of_turn: set[str] = set()
         self._have_own = False
+        # How many epochs there are, by the headings; and whether other lines name another epoch than that above.
+        self._totals: set[int] = set()
+        self._have_others = False
         # The epochs of lines that say which is the best one, where metrics have none.
         self._passed_over: set[int] = set()
 
@@ -49,6 +59,9 @@ class Mentions:
             return
         self._first = self._first or said.text
         self._have_own |= bool(said.found)
+        heading = _HEADING.match(said.text)
+        self._totals |= {int(heading[1])} if heading else set()
+        self._have_others |= heading is None and said.epoch != above
         if above is not None and said.epoch < above and said.epoch not in named:
             self._are_out_of_turn |= {name for name, counts in self._counts.items() if counts[above]}
 
@@ -83,13 +96,17 @@ class Mentions:
             named: the epochs, in the order of the output.
             epochs: how many were asked for.
         """
-        if not named or self._is_end(named):
+        if not named or self._is_end(named) or self._are_headings(named, epochs):
             return []
         return [
             name
             for name, counts in self._counts.items()
             if name in self._are_out_of_turn or _are_uneven(counts, named, epochs)
         ]
+
+    def _are_headings(self, named: Sequence[int], epochs: int) -> bool:
+        """Whether only headings name epochs, of as many as were asked for; some count from 0 up to one less."""
+        return not self._have_others and self._totals == {epochs - (min(named) == 0 and epochs - 1 in self._totals)}
 
     def _is_end(self, named: Sequence[int]) -> bool:
         """Whether there is one epoch, below all metrics, with their count: `Early stopping at epoch 7`."""

@@ -31,6 +31,7 @@ from stepsweep.trial.line import Found
 from stepsweep.trial.mentions import Mentions
 from stepsweep.trial.numbers import are_same
 from stepsweep.trial.reader import Reader, Said
+from stepsweep.trial.surplus import Surplus
 from stepsweep.trial.unclear import Unclear
 from stepsweep.trial.uncounted import Uncounted
 
@@ -63,6 +64,7 @@ class Collector:
         self._words: dict[str, dict[str, str]] = {}
         self._mentions = Mentions()
         self._bars = Bars()
+        self._surplus = Surplus()
 
     def feed(self, text: str, stream: str = "") -> None:
         """Reads one line; the states of a progress bar count as lines.
@@ -90,6 +92,7 @@ class Collector:
             counting.see(epoch, said.text)
         if at is not None and said.found and not is_past:
             self._epochs.go_on_with(counting.from_1(at))
+            self._surplus.add(said, counting.from_1(at))
         if said.bar is not None:
             self._bars.add(said.bar, said.found, said.kind)
         for one in said.found:
@@ -178,6 +181,9 @@ class Collector:
             firsts = self._uncounted.last_of(key)
             column = self._bars.lines_first(key, column)
             cells = below.shifted(column, self._counting.named_from_1, firsts) if is_over else column
+            if is_over and cells is column:
+                cells, more = self._surplus.left_out(key, column)
+                notices += more
             for name, of_name in apart(key, cells, self._words.get(key, {})):
                 if name in values:
                     raise NoMetrics(f"{line.column(name)} is printed as one word and as two; rename one of them")
@@ -223,15 +229,6 @@ class Collector:
         """Returns the values of a name whose own lines name the epoch."""
         return self._mentions.without(name, self._epochs.columns.get(name, {}))
 
-    def _check_order(self, values: Mapping[str, Mapping[int, float]]) -> None:
-        """Refuses an epoch that was printed again after later ones, and one before the first."""
-        self._epochs.check_order()
-        if late := next((name for name, column in values.items() if 0 in column and len(column) > 1), None):
-            raise NoMetrics(
-                f"{line.column(late)} has a value of epoch 0, which was named after other epochs; count them from 0, "
-                "or print lines that only mention an epoch as `from epoch 5`"
-            )
-
     def rows(self, epochs: int | None, *, is_over: bool = True) -> tuple[list[dict[str, float]], list[str]]:
         """Returns a row per epoch, and lines about values that do not count or that an earlier attempt has lost.
 
@@ -261,7 +258,7 @@ class Collector:
             for name in mentioned
             if not self._own(name)
         ]
-        self._check_order(values)
+        self._counting.check_order(values)
         values, left_out = self._bars.settled(values, self._epochs.columns, self._uncounted, epochs)
         notices += left_out
         if not values:

@@ -24,6 +24,8 @@ _OTHER = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 """What before a number of an epoch means that it is not the one whose metrics follow."""
+_MEAN = re.compile(r"\b(?:across|over)\s+(?:the\s+)?$", re.ASCII | re.IGNORECASE)
+"""Before `epoch: 0.7`, which is a value that was measured in one, and none of an epoch."""
 _MOST_WORDS = 80
 """How many characters before the number these words are looked for."""
 
@@ -51,6 +53,11 @@ class Named(NamedTuple):
     is_other: bool = False
 
 
+def _is_value(line: str, start: int) -> bool:
+    """Whether a number with a point behind `epoch` is a value, as 12.5 of `time/epoch: 12.5`."""
+    return line[start - 1 : start] == "/" or bool(_MEAN.search(line, max(0, start - _MOST_WORDS), start))
+
+
 def in_words(line: str) -> list[Named]:
     """Returns the epochs in a line."""
     named = [
@@ -61,7 +68,7 @@ def in_words(line: str) -> list[Named]:
             is_other=bool(_OTHER.search(line, max(0, each.start() - _MOST_WORDS), each.start())),
         )
         for each in _EPOCH.finditer(line)
-        if "." not in each[1] or line[each.start() - 1 : each.start()] != "/"  # 12.5 of `time/epoch: 12.5`
+        if "." not in each[1] or not _is_value(line, each.start())
     ]
     at_start = _AT_START.match(line)
     if at_start and all(each.is_other for each in named):

@@ -70,8 +70,9 @@ class Reader:
             NoMetrics: a pattern matched what is no number, or a row of a table cannot be read.
         """
         above = self._streams.setdefault(stream, Stream())
-        for part in shown.states(text):
-            yield from self._all_said(shown.clean(part), above)
+        for state in shown.states(text):
+            for part in bar.apart(shown.clean(state)):
+                yield from self._all_said(part, above)
 
     def left_out(self) -> list[str]:
         """Returns what is said about last rows of tables that cannot be read."""

@@ -6,6 +6,8 @@ import re
 
 from stepsweep.trial.numbers import UNSIGNED, read
 
+_BOX = {ord(sign): "|" for sign in "│┃║"} | {ord(sign): "-" for sign in "─━═┌┍┏┐┑┓└┗┘┛├┝┡┢┣┤┥┩┪┫┬┭┯┳┴┷┻┼┿╇╈╋╔╗╚╝╠╣╦╩╬"}
+"""What rich and others draw a table with."""
 _NAME = re.compile(r"[A-Za-z][\w./@-]*", re.ASCII)
 _WORD = re.compile(r"[^\s|]+")
 _RULE = re.compile(r"[\s|+:=-]+")
@@ -41,6 +43,7 @@ class Table:
         """
         if not self.may_have(line):
             return None
+        line = line.translate(_BOX)
         words = list(_WORD.finditer(line))
         names = [word[0] for word in words]
         if len(words) > 1 and names[0].lower() == "epoch" and all(map(_NAME.fullmatch, names)):

@@ -10,8 +10,8 @@ USUAL = (
 )  # fmt: skip
 """Names that count without a sign before their number."""
 ANY_USUAL = "|".join(USUAL)
-IN_USUAL = [name for name in USUAL if not any(other in name for other in USUAL if other != name)]
-"""Each of them has one of these in it."""
+IN_USUAL = [name for name in USUAL if not any(other in name for other in USUAL if other != name)] + ["prec@"]
+"""Each of them has one of these in it, and so has `Prec@5`."""
 SPLITS = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "validating": "val",
     "eval": "eval", "evaluation": "eval", "evaluating": "eval", "test": "test", "testing": "test", "dev": "dev",
