@@ -32,7 +32,8 @@ def drawn(text: str) -> Drawn | None:
 
 def apart(text: str) -> list[str]:
     """Returns a state of a bar, and what was printed right behind its end, which is a line of its own."""
-    found = _BAR.search(text) if "[" in text and "]" in text else None
+    behind = text[text.rfind("]") + 1 :]  # of most states nothing
+    found = _BAR.search(text) if behind.strip() and "[" in text and len(behind) < len(text) else None
     if not found:
         return [text]
     depth, end = 1, found.end()

@@ -27,7 +27,8 @@ _SPLIT_BEHIND = re.compile(rf"\s*%?\s*(?:{ANY_SPLIT})\b", re.IGNORECASE)
 _FIRST = re.compile(r"[+-]?(?:\d*\.\d+(?:[eE][+-]?\d+)?|\d+\.?\d*[eE][+-]?\d+)", re.ASCII)
 _NAMELESS = re.compile(r"|[-|*>]+|.*[,;|]|[^A-Za-z]*[\d\])%]|.*[\d\])]:", re.DOTALL)
 """A word before a number that does not name it."""
-_STUCK = re.compile(r"\d[^\W\d]")
+_STUCK = re.compile(r"\d(?!it\b|[eE][+-]?\d)[^\W\d]")
+"""A letter behind a digit, but in an exponent or the count of a progress bar."""
 _WITH_UNIT = re.compile(
     rf"(?<![\w./@-])((?:[A-Za-z][\w./@-]*[_./@-])?(?:{ANY_USUAL}))(?:[\"']?\s*[=:]\s*|\s+(?=\d*\.\d))"
     r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![eE][+-]?\d|it\b)[^\W\d][\w.]*)",
