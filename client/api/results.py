@@ -1,6 +1,5 @@
 """What came out of one sweep, as its records say: the winner or the front, the curves, and the course of the search."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 from stepsweep.bucket.plans import Plan
@@ -12,6 +11,7 @@ from stepsweep.client.operations.events import AtRest, Ended, GaveUp
 from stepsweep.client.pictures.importance import importance
 from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import Execution
+from stepsweep.contract.alike import by_reason
 from stepsweep.contract.described import readable, verb
 from stepsweep.contract.endings import Ending
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
@@ -148,5 +148,4 @@ class Results:
 
 
 def _reasons(rows: list[Row]) -> list[str]:
-    counted = Counter(f"{row.status}: {row.reason}" for row in rows)
-    return [f"{count}x {reason}" for reason, count in counted.most_common()]
+    return [f"{len(failed.rows)}x {failed.status}: {failed.reason}" for failed in by_reason(rows)]

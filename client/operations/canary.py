@@ -1,17 +1,15 @@
 """Sees from the first trials to end whether all of them would fail for the same reason."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
 from stepsweep.bucket.plans import Plan
 from stepsweep.bucket.records import Records
 from stepsweep.client.running.progress import RUNNING, Progress
+from stepsweep.contract.alike import without_values
 from stepsweep.contract.results import Result
 
 TRIALS = 3
 """Fewer could be chance: one machine without a disk, say."""
-
-_DIFFERS = re.compile(r"\S*[/\\]\S*|0x[0-9a-f]+|[0-9a-f]{8,}|\d+(?:\.\d+)?(?:e[+-]?\d+)?", re.IGNORECASE)
 
 
 class Canary:
@@ -51,7 +49,7 @@ def are_alike(ended: Sequence[Result]) -> bool:
     """Returns whether trials all failed, with one reason, apart from numbers, paths and ids."""
     if not all(result.outcome.is_failure and not result.outcome.has_diverged for result in ended):
         return False
-    return len({_DIFFERS.sub("*", result.outcome.reason) for result in ended}) == 1
+    return len({without_values(result.outcome.reason) for result in ended}) == 1
 
 
 def ended_without(records: Records, plan: Plan, known: Set[str]) -> Iterator[Result]:

@@ -18,6 +18,7 @@ from stepsweep.client.deployment import explained
 from stepsweep.client.logs.reading import log_of
 from stepsweep.client.pictures.importance import importance
 from stepsweep.client.running.control import Found
+from stepsweep.contract.alike import by_reason
 from stepsweep.contract.attempts import spent_seconds
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.job_outcome import JobOutcome
@@ -120,11 +121,10 @@ def _logs(
     failed = {outcome.trial_id for outcome in outcomes if not outcome.succeeded}
     # With several trials of the same params, the row names the first, but another one may have failed.
     of_params = {key_of(plan.trials[each].params): each for each in failed if each in plan.trials}
-    by_reason: dict[str, list[str]] = {}
-    for row in standing.rows:
-        if row.rank is None and row.trial_id in plan.trials:
-            by_reason.setdefault(row.reason, []).append(row.trial_id)
-    by_frequency = sorted(by_reason.values(), key=len, reverse=True)
+    by_frequency = [
+        [row.trial_id for row in failed.rows]
+        for failed in by_reason([row for row in standing.rows if row.trial_id in plan.trials])
+    ]
     firsts = [trials[0] for trials in by_frequency]
     asked = [*firsts, *(trial_id for trials in by_frequency for trial_id in trials[1:])][:MAX_LOGS]
 

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from stepsweep.client.terminal.trial_table import TrialRow, differing
 from stepsweep.client.terminal.view import View
+from stepsweep.contract.alike import by_reason
 from stepsweep.contract.described import assignments, number_of, printable, shown_value, some
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.objective import When
@@ -46,22 +47,18 @@ def show_leaderboard(view: View, spec: SweepSpec, rows: Sequence[Row], *, rest: 
 
 def show_failures(view: View, rows: Sequence[Row], hint: str = "") -> None:
     """Shows why trials did not succeed, most frequent reason first, and names the trials."""
-    failed: dict[tuple[str, str], list[str]] = {}
-    differ = differing([row.texts for row in rows])
-    for row in rows:
-        if row.rank is None:
-            failed.setdefault((row.status, row.reason), []).append(told_apart(row, differ))
-    if not failed:
+    failures = by_reason(rows)
+    if not failures:
         return
     table = Table.grid(padding=(0, 2, 0, 0))
-    by_frequency = sorted(failed.items(), key=lambda item: -len(item[1]))
-    for (status, reason), trials in by_frequency[:MAX_REASONS]:
-        table.add_row(Text(f"{len(trials):,} {status}", style="bold red"), printable(reason))
-        table.add_row("", Text(some(trials), style="dim"))
+    differ = differing([row.texts for row in rows])
+    for failed in failures[:MAX_REASONS]:
+        table.add_row(Text(f"{len(failed.rows):,} {failed.status}", style="bold red"), printable(failed.reason))
+        table.add_row("", Text(some([told_apart(row, differ) for row in failed.rows]), style="dim"))
     view.line()
     view.table(table)
-    if len(failed) > MAX_REASONS:
-        rest = sum(len(trials) for _, trials in by_frequency[MAX_REASONS:])
+    if len(failures) > MAX_REASONS:
+        rest = sum(len(failed.rows) for failed in failures[MAX_REASONS:])
         view.line(f"… and {number_of(rest, 'trial')} for other reasons")
     if hint:
         view.copyable(hint, "yellow")

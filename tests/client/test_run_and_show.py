@@ -242,3 +242,21 @@ def in_terminal(sweep: Sweep, *words: str, environment: dict[str, str]) -> str:
         process.wait(60)
     os.close(ours)
     return shown.decode()
+
+
+def test_failures_whose_reasons_differ_in_their_values_only_are_one(sweep: Sweep, stack: Stack) -> None:
+    first, second, third, fourth = stack.planned(**DOCUMENT)
+    for trial, lr in ((first, 0.1), (second, 0.2)):
+        stack.failed("mine", trial, f"ValueError: lr={lr} is too large")
+    stack.failed("mine", third, "Killed", exit_code=3)
+    stack.failed("mine", fourth, "Killed", exit_code=1)
+    stack.ends_with(stack.reduced("mine"))
+    shown = sweep.on(stack, "show", "mine").stdout
+    assert lines(shown)[2:8] == [
+        "2 FAILED  exit code 1: ValueError: lr=0.1 is too large (or with other values)",
+        "          lr=0.1 momentum=0.5; lr=0.1 momentum=0.9",
+        "1 FAILED  exit code 3: Killed",
+        "          lr=0.01 momentum=0.5",
+        "1 FAILED  exit code 1: Killed",
+        "          lr=0.01 momentum=0.9",
+    ]

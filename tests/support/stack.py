@@ -94,11 +94,11 @@ class Stack:
         self.bucket.put(trial.metrics_key, to_csv(rows), "text/csv")
         self._record(sweep, trial, {"status": "SUCCEEDED", "job": {"attempts": list(attempts)}})
 
-    def failed(self, sweep: str, trial: Trial, last_line: str) -> None:
+    def failed(self, sweep: str, trial: Trial, last_line: str, *, exit_code: int = 1) -> None:
         stream = f"{self.name}/{trial.trial_id}"
         self.deployment.logs.create_log_stream(logGroupName=LOG_GROUP, logStreamName=stream)
         self.say(trial.trial_id, last_line)
-        job = {"Attempts": [{"Container": {"ExitCode": 1, "LogStreamName": stream}}]}
+        job = {"Attempts": [{"Container": {"ExitCode": exit_code, "LogStreamName": stream}}]}
         failure = {"Error": "States.TaskFailed", "Cause": json.dumps(job)}
         self._record(sweep, trial, {"status": "FAILED", "failure": failure})
 

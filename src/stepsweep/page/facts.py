@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from stepsweep.contract.alike import by_reason
 from stepsweep.contract.described import printable, varying
 from stepsweep.contract.leaderboard import Row, equal_to_first
 from stepsweep.contract.output import Output
@@ -128,22 +129,18 @@ def _counts(rows: Sequence[Row]) -> dict[str, int]:
 
 def _failures(report: Gathered) -> list[Failure]:
     """Returns the trials that did not succeed, grouped by reason, most frequent first."""
-    found: dict[tuple[str, str], list[Row]] = {}
-    for row in report.standing.rows:
-        if row.rank is None:
-            found.setdefault((row.status, row.reason), []).append(row)
     return [
         Failure(
-            status=status,
-            reason=printable(reason),
-            rows=rows,
+            status=failed.status,
+            reason=printable(failed.reason),
+            rows=failed.rows,
             logs=[
                 (row, "\n".join(map(printable, report.logs[row.trial_id])))
-                for row in rows
+                for row in failed.rows
                 if row.trial_id in report.logs
             ],
         )
-        for (status, reason), rows in sorted(found.items(), key=lambda item: -len(item[1]))
+        for failed in by_reason(report.standing.rows)
     ]
 
 
