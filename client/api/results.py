@@ -148,4 +148,7 @@ class Results:
 
 
 def _reasons(rows: list[Row]) -> list[str]:
-    return [f"{len(failed.rows)}x {failed.status}: {failed.reason}" for failed in by_reason(rows)]
+    return [
+        f"{len(failed.members)}x {failed.status}: {failed.reason}"
+        for failed in by_reason(row for row in rows if row.rank is None)
+    ]

@@ -122,8 +122,8 @@ def _logs(
     # With several trials of the same params, the row names the first, but another one may have failed.
     of_params = {key_of(plan.trials[each].params): each for each in failed if each in plan.trials}
     by_frequency = [
-        [row.trial_id for row in failed.rows]
-        for failed in by_reason([row for row in standing.rows if row.trial_id in plan.trials])
+        [row.trial_id for row in failed.members]
+        for failed in by_reason(row for row in standing.rows if row.rank is None and row.trial_id in plan.trials)
     ]
     firsts = [trials[0] for trials in by_frequency]
     asked = [*firsts, *(trial_id for trials in by_frequency for trial_id in trials[1:])][:MAX_LOGS]

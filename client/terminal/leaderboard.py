@@ -47,18 +47,18 @@ def show_leaderboard(view: View, spec: SweepSpec, rows: Sequence[Row], *, rest: 
 
 def show_failures(view: View, rows: Sequence[Row], hint: str = "") -> None:
     """Shows why trials did not succeed, most frequent reason first, and names the trials."""
-    failures = by_reason(rows)
+    failures = by_reason(row for row in rows if row.rank is None)
     if not failures:
         return
     table = Table.grid(padding=(0, 2, 0, 0))
     differ = differing([row.texts for row in rows])
     for failed in failures[:MAX_REASONS]:
-        table.add_row(Text(f"{len(failed.rows):,} {failed.status}", style="bold red"), printable(failed.reason))
-        table.add_row("", Text(some([told_apart(row, differ) for row in failed.rows]), style="dim"))
+        table.add_row(Text(f"{len(failed.members):,} {failed.status}", style="bold red"), printable(failed.reason))
+        table.add_row("", Text(some([told_apart(row, differ) for row in failed.members]), style="dim"))
     view.line()
     view.table(table)
     if len(failures) > MAX_REASONS:
-        rest = sum(len(failed.rows) for failed in failures[MAX_REASONS:])
+        rest = sum(len(failed.members) for failed in failures[MAX_REASONS:])
         view.line(f"… and {number_of(rest, 'trial')} for other reasons")
     if hint:
         view.copyable(hint, "yellow")

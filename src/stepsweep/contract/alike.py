@@ -1,19 +1,30 @@
 """Which failures have one reason: those whose texts differ in numbers, paths and ids only."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-
-from stepsweep.contract.leaderboard import Row
+from typing import Generic, Protocol, TypeVar
 
 _DIFFERS = re.compile(
     r"\S*[/\\]\S*|0x[0-9a-f]+|[0-9a-f]{8,}|(?<!exit code )(?<!\d)\d+(?:\.\d+)?(?:e[+-]?\d+)?", re.IGNORECASE
 )
 
 
+class _Ended(Protocol):
+    """A trial, or its outcome, that did not succeed."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+
+
+EndedT = TypeVar("EndedT", bound=_Ended)
+
+
 @dataclass(frozen=True, slots=True)
-class Alike:
-    """The trials that did not succeed for one reason.
+class Alike(Generic[EndedT]):
+    """What did not succeed for one reason.
 
     Attributes:
         reason: that of the first one; it says so if those of others have other values in it.
@@ -21,7 +32,7 @@ class Alike:
 
     status: str
     reason: str
-    rows: list[Row]
+    members: list[EndedT]
 
 
 def without_values(reason: str) -> str:
@@ -29,16 +40,15 @@ def without_values(reason: str) -> str:
     return _DIFFERS.sub("*", reason)
 
 
-def by_reason(rows: Sequence[Row]) -> list[Alike]:
-    """Returns the trials that did not succeed by their reason, the most frequent one first."""
-    found: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        if row.rank is None:
-            found.setdefault((row.status, without_values(row.reason)), []).append(row)
-    by_frequency = sorted(found.items(), key=lambda item: -len(item[1]))
-    return [Alike(status, _of_all(alike), alike) for (status, _), alike in by_frequency]
+def by_reason(failed: Iterable[EndedT]) -> list[Alike[EndedT]]:
+    """Returns what did not succeed by its reason, the most frequent one first."""
+    found: dict[tuple[str, str], list[EndedT]] = {}
+    for each in failed:
+        found.setdefault((each.status, without_values(each.reason)), []).append(each)
+    by_frequency = sorted(found.values(), key=lambda members: -len(members))
+    return [Alike(str(members[0].status), _of_all(members), members) for members in by_frequency]
 
 
-def _of_all(rows: Sequence[Row]) -> str:
-    reason = rows[0].reason
-    return reason if all(row.reason == reason for row in rows) else f"{reason} (or with other values)"
+def _of_all(members: list[EndedT]) -> str:
+    reason = members[0].reason
+    return reason if all(each.reason == reason for each in members) else f"{reason} (or with other values)"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from stepsweep.contract.alike import by_reason
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.significance import mean_of, standard_error_of
@@ -229,5 +230,5 @@ def counts(results: Iterable[Result]) -> dict[str, int]:
 
 def reasons(results: Iterable[Result], limit: int = 5) -> list[tuple[str, int]]:
     """Returns the most frequent reasons why trials did not succeed, each with its number of trials."""
-    counted = Counter(result.outcome.reason for result in results if result.outcome.status is not Status.SUCCEEDED)
-    return sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:limit]
+    failed = by_reason(result.outcome for result in results if result.outcome.status is not Status.SUCCEEDED)
+    return sorted(((each.reason, len(each.members)) for each in failed), key=lambda item: (-item[1], item[0]))[:limit]

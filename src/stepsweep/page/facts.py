@@ -133,14 +133,14 @@ def _failures(report: Gathered) -> list[Failure]:
         Failure(
             status=failed.status,
             reason=printable(failed.reason),
-            rows=failed.rows,
+            rows=failed.members,
             logs=[
                 (row, "\n".join(map(printable, report.logs[row.trial_id])))
-                for row in failed.rows
+                for row in failed.members
                 if row.trial_id in report.logs
             ],
         )
-        for failed in by_reason(report.standing.rows)
+        for failed in by_reason(row for row in report.standing.rows if row.rank is None)
     ]
 
 
