@@ -6,7 +6,7 @@ from stepsweep.bucket.plans import Plan
 from stepsweep.client.api.errors import NoWinner, SweepFailed
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.clouds.cloud import Cloud
-from stepsweep.client.clouds.interpreter import interpreter_hint
+from stepsweep.client.clouds.hints import reason_hint
 from stepsweep.client.operations.events import AtRest, Ended, GaveUp
 from stepsweep.client.pictures.importance import importance
 from stepsweep.client.running.control import Found
@@ -139,7 +139,7 @@ class Results:
             )
 
     def _hints(self, reasons: list[str]) -> list[str]:
-        hint = interpreter_hint(self._cloud, self.spec.name, reasons)
+        hint = reason_hint(self._cloud, self.spec.name, reasons)
         return [hint] if hint else []
 
     def _endings(self) -> list[Ending]:

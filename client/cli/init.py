@@ -144,7 +144,7 @@ def _say_what_is_missing(name: str, found: "Tried") -> None:
 
 
 def _failure(runs: "Script", name: str, words: Sequence[str], found: "Tried") -> InvalidInput:
-    from stepsweep.client.clouds.interpreter import script_hint
+    from stepsweep.client.clouds.hints import script_hint
 
     if found.code == WRONG_WORDS and words:
         remedy = (

@@ -75,7 +75,7 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
     sweep show tutorial-20261123-053012-250731
     sweep show tutorial-20261123-053012-250731 --on aws --region us-east-1
     """
-    from stepsweep.client.clouds.interpreter import hint_of
+    from stepsweep.client.clouds.hints import hint_of
     from stepsweep.client.clouds.own_command import own_command
     from stepsweep.client.terminal.result import show_note, show_standing
     from stepsweep.client.terminal.view import View

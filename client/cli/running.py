@@ -9,7 +9,7 @@ from stepsweep.client.cli.exit_code import ExitCode
 from stepsweep.client.cli.interrupts import signals_interrupt
 from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
-from stepsweep.client.clouds.interpreter import hint_of, interpreter_hint
+from stepsweep.client.clouds.hints import hint_of, reason_hint
 from stepsweep.client.clouds.own_command import own_command
 from stepsweep.client.operations import follow
 from stepsweep.client.operations.events import AtRest, Begun, Ended, Event, GaveUp, GoesOn, Interrupted, Shared
@@ -220,7 +220,7 @@ def _ran(
             document = {"sweep": execution.spec.name, "execution_arn": execution.arn, "status": "INTERRUPTED"}
             left = f"{spared} {verb(spared, 'was', 'were')} not trained"
             fault = f"the first {failed} trials failed for the same reason, and {left}: {reason}"
-            hint = interpreter_hint(show.cloud, execution.spec.name, [reason])
+            hint = reason_hint(show.cloud, execution.spec.name, [reason])
             return Ran(
                 code=ExitCode.FAILED,
                 document={**document, "reason": reason, "hint": hint or None},
@@ -261,7 +261,7 @@ def _ended(execution: Execution, ending: Ending, cloud: Cloud) -> Ran:
         return Ran(code=ExitCode.FAILED, document=document, faults=[fault])
     what = f"the execution {ending.status}" + (f": {ending.error}" if ending.error else "")
     is_said = ending.error == "NoTrialSucceeded"  # its cause begins with how many trials failed
-    hint = interpreter_hint(cloud, execution.spec.name, [ending.cause])
+    hint = reason_hint(cloud, execution.spec.name, [ending.cause])
     return Ran(
         code=ExitCode.FAILED,
         document={**document, "hint": hint or None},

@@ -11,7 +11,7 @@ from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.stores import Home
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.clouds.cloud import Cloud
-from stepsweep.client.clouds.interpreter import hint_of
+from stepsweep.client.clouds.hints import hint_of
 from stepsweep.client.clouds.own_command import own_command
 from stepsweep.client.clouds.trainers import remembered
 from stepsweep.client.deployment import explained

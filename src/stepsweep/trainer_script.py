@@ -69,21 +69,22 @@ class Script:
     @property
     def program(self) -> str:
         """The first word of the command."""
-        return self._words[0]
+        return self.words[0]
 
     @property
     def line(self) -> str:
         """The command as a person writes it, without the words that start the kit."""
-        return " ".join(word if PLACEHOLDER.search(word) else shlex.quote(word) for word in self._words)
+        return " ".join(word if PLACEHOLDER.search(word) else shlex.quote(word) for word in self.words)
 
     @property
-    def _words(self) -> tuple[str, ...]:
+    def words(self) -> tuple[str, ...]:
+        """The command, without the words that start the kit."""
         return self.entrypoint[self.entrypoint.index("--") + 1 :] if "--" in self.entrypoint else self.entrypoint
 
     @property
     def placeholders(self) -> frozenset[str]:
         """The names of the command's placeholders, without `{args}`."""
-        return frozenset(name for word in self._words if word != ARGS for name in PLACEHOLDER.findall(word))
+        return frozenset(name for word in self.words if word != ARGS for name in PLACEHOLDER.findall(word))
 
     def has_place_for(self, name: str) -> bool:
         """Whether the script can get an option: the kit passes over `epochs` and `seed` without a place."""

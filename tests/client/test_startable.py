@@ -51,6 +51,21 @@ def test_a_script_that_may_not_be_executed(project: Path) -> None:
     assert faults_of_plan(project, command="./train.py") == (f"command: ./train.py is not executable; {remedy}",)
 
 
+@pytest.mark.parametrize("ignore_file", [".gitignore", ".dockerignore"])
+def test_a_script_that_trials_do_not_get(project: Path, ignore_file: str) -> None:
+    (project / "own").mkdir()
+    (project / "own" / "run.py").touch()
+    (project / ignore_file).write_text("own\n*.sh\n")
+    (project / "made.sh").touch()
+    remedy = "add the line !/own/run.py at its end"
+    fault = f"command: trials do not get own/run.py, since {ignore_file} leaves it out; {remedy}"
+    assert faults_of_plan(project, command="python own/run.py --out made.sh") == (fault,)
+    assert faults_of_plan(project, command="python own/run.py", data=["own"]) == ()
+    assert faults_of_plan(project, command="python train.py --out made.sh {args}") == (), "it may write that file"
+    (project / ignore_file).write_text("!train.py\n")
+    assert faults_of_plan(project, command="python own/run.py") == ()
+
+
 def test_a_name_that_another_sweep_has(project: Path) -> None:
     assert faults_of_plan(project, name="mine", fixed={"a": 1}) == (
         'name: the sweep "mine" is there already and asked for something else (its field fixed was {}); choose another '

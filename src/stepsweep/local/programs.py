@@ -4,16 +4,20 @@ import difflib
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepsweep.local.stages import last_stage
+from stepsweep.spec_files import pattern_of
+from stepsweep.trainer_files import ignore_file_of, script_files
 from stepsweep.trainer_script import Script
 from stepsweep.trial.command import PLACEHOLDER
 
 if TYPE_CHECKING:
     from stepsweep.local.images import Image
 
+SCRIPTS = (".py", ".sh", ".R", ".jl")
 NEAR = ("python", "python3", "bash", "sh", "uv", "poetry", "conda", "torchrun", "accelerate")
 
 
@@ -24,7 +28,10 @@ def fault_of_program(script: Script, image: "Image") -> str | None:
         image: the image of the script.
     """
     around = {"PATH": _programs_around(script)}
-    return _fault(script, image.folder_in(image.folder), image.environment_in(image.folder, around)["PATH"])
+    files = image.folder_in(image.folder)
+    return _fault(script, files, image.environment_in(image.folder, around)["PATH"]) or _fault_of_own(
+        script, lambda name: (files / name).is_file()
+    )
 
 
 def fault_in_folder(script: Script) -> str | None:
@@ -33,7 +40,9 @@ def fault_in_folder(script: Script) -> str | None:
         stage = last_stage(script.dockerfile().decode())
         if "/" in script.program or "PATH" in stage.environment:
             return None
-    return _fault(script, script.folder, _programs_around(script))
+    return _fault(script, script.folder, _programs_around(script)) or _fault_of_own(
+        script, lambda name: name in script_files(script)
+    )
 
 
 def _programs_around(script: Script) -> str:
@@ -56,6 +65,18 @@ def _fault(script: Script, files: Path, path: str) -> str | None:
     else:
         remedy = "install it, or name one that is there"
     return f"command: there is no program {program} in the PATH; {remedy}"
+
+
+def _fault_of_own(script: Script, is_copied: Callable[[Path], bool]) -> str | None:
+    """Returns why trials lack the script itself, as train.py in `python train.py`; None if they have it."""
+    word = next((Path(word) for word in script.words[1:] if Path(word).suffix in SCRIPTS), None)
+    if word is None or script.has_dockerfile or word.is_absolute() or ".." in word.parts:
+        return None
+    shared = {Path(name) for name in script.data}
+    if not (script.folder / word).is_file() or not shared.isdisjoint((word, *word.parents)) or is_copied(word):
+        return None
+    remedy = f"add the line !{pattern_of(word.as_posix())} at its end"
+    return f"command: trials do not get {word}, since {ignore_file_of(script)} leaves it out; {remedy}"
 
 
 def _fault_of_file(program: str, files: Path) -> str | None:

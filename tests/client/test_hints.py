@@ -1,4 +1,4 @@
-"""Where trials lack a module, each place that has the reason also says which interpreter ran the script."""
+"""Where trials lack a module or a file, each place that has the reason also says what to do."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from stepsweep import SweepFailed, Sweeps
 from stepsweep.client.cli.main import cli
 from stepsweep.client.clouds import trainers
 from stepsweep.client.clouds.cloud import Cloud
-from stepsweep.client.clouds.interpreter import script_hint
+from stepsweep.client.clouds.hints import script_hint
 from stepsweep.client.report.gather import gathered
 from stepsweep.client.report.page import page
 from stepsweep.trainer_script import Script
@@ -86,6 +86,39 @@ def test_a_module_of_the_project_is_no_matter_of_interpreters(tmp_path: Path, mo
 def test_another_one_is(tmp_path: Path, module: str) -> None:
     hint = script_hint(_project(tmp_path), [f"ModuleNotFoundError: No module named '{module}'"])
     assert hint.startswith(f"{sys.executable} ran the script; if {module} is installed for another interpreter, ")
+
+
+AS_DATA = "name it in the field `data` of the spec, such as data: [inputs], or "
+
+
+@pytest.mark.parametrize(
+    ("reason", "lost"),
+    [
+        ("FileNotFoundError: [Errno 2] No such file or directory: 'inputs/x.csv'", "inputs/x.csv"),
+        ("FileNotFoundError: inputs/x.csv not found.", "inputs/x.csv"),
+        ('FileNotFoundError: No such file or directory: "inputs"', "inputs"),
+        ("cat: inputs/x.csv: No such file or directory", "inputs/x.csv"),
+        ("python: can't open file '/a/.stepsweep/run/attempts/1/work/helper.py': [Errno 2] No such file", "helper.py"),
+        ("FileNotFoundError: [Errno 2] No such file or directory: 'other/x.csv'", ""),
+        ("FileNotFoundError: [Errno 2] No such file or directory: '../inputs/x.csv'", ""),
+        ("FileNotFoundError: [Errno 2] No such file or directory: 'shared/a.py'", ""),
+        (f"FileNotFoundError: [Errno 2] No such file or directory: '{'a' * 300}'", ""),
+        ("ValueError: inputs/x.csv has no rows", ""),
+    ],
+)
+def test_a_file_of_the_project_that_trials_lack_is_named_with_what_to_do(
+    tmp_path: Path, reason: str, lost: str
+) -> None:
+    script = _project(tmp_path)
+    (tmp_path / "inputs").mkdir()
+    (tmp_path / "inputs" / "x.csv").touch()
+    with (tmp_path / ".gitignore").open("a") as file:
+        file.write("inputs/\n")
+    hint = (
+        f"{lost} is in the project, and trials get no copy of it; {'' if lost.endswith('.py') else AS_DATA}"
+        f"if .gitignore leaves it out, add the line !/{lost} at its end"
+    )
+    assert script_hint(script, [f"exit code 1: {reason}"]) == (hint if lost else "")
 
 
 def _project(folder: Path) -> Script:

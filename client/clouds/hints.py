@@ -1,4 +1,4 @@
-"""A hint beside a reason: where a script lacks a module, which interpreter ran it, or that its copy lacks the file."""
+"""A hint beside a reason: where a script lacks a module, which interpreter ran it; where its copy lacks a file, why."""
 
 import contextlib
 import re
@@ -14,29 +14,35 @@ from stepsweep.spec_files import pattern_of
 from stepsweep.trainer_script import Script
 
 _LACKS = re.compile(r"No module named '(?P<module>[^']+)'")
+_NO_FILE = re.compile(r"No such file|FileNotFoundError|(?:cannot|can't) open|not found|does not exist", re.IGNORECASE)
+_PATH = re.compile(r"""['"]([^'"]+)['"]|([^\s'",:;]+)""")
+_COPY = re.compile(r".*/work/")
+"""Where a trial has its copy of the project."""
 
 
-def interpreter_hint(cloud: Cloud, sweep: str, reasons: Iterable[str]) -> str:
-    """Returns the hint for the first of the reasons that names a missing module; an empty text if none does.
+def reason_hint(cloud: Cloud, sweep: str, reasons: Iterable[str]) -> str:
+    """Returns the hint for the first of the reasons that names a missing module, or a file of the project that trials
+    lack; an empty text if none does.
 
     A container has an interpreter of its own.
 
     Args:
         cloud: with the sweep's trainer, or without any; then it is the one that the sweep was started with.
     """
-    lacking = list(filter(_LACKS.search, reasons)) if cloud.is_local else []
-    # Where no module is missing, as nearly always, the trainer is not read.
+    lacking = [each for each in reasons if _LACKS.search(each) or _NO_FILE.search(each)] if cloud.is_local else []
+    # Where nothing is missing, as nearly always, the trainer is not read.
     script = _script_of(cloud, sweep) if lacking else None
     return script_hint(script, lacking) if script else ""
 
 
 def script_hint(script: Script, reasons: Iterable[str]) -> str:
     """Returns the hint for the first of the reasons, or lines of output, of a script on this machine."""
-    lacks = next((found for reason in reasons if (found := _LACKS.search(reason))), None)
+    said = list(reasons)
+    lacks = next((found for reason in said if (found := _LACKS.search(reason))), None)
     if lacks is None:
-        return ""
+        return next(filter(None, (_of_file(script, reason) for reason in said if _NO_FILE.search(reason))), "")
     if places := _in_the_project(script, lacks["module"]):
-        return _not_copied(script, places)
+        return _not_copied(script, places, is_code=True)
     if script.program not in ("python", "python3"):  # it names its own
         return ""
     return (
@@ -61,7 +67,20 @@ def _in_the_project(script: Script, module: str) -> list[Path]:
     return []
 
 
-def _not_copied(script: Script, places: Iterable[Path]) -> str:
+def _of_file(script: Script, reason: str) -> str:
+    """Returns the hint for a reason that names a file or folder of the project that its copy lacks."""
+    named = (Path(_COPY.sub("", quoted or word, count=1)) for quoted, word in _PATH.findall(reason))
+    with contextlib.suppress(OSError, ValueError):  # as of a name that no file can have
+        places = [each for each in dict.fromkeys(named) if _is_in(script.folder, each)]
+        return _not_copied(script, places, is_code=any(each.suffix == ".py" for each in places))
+    return ""
+
+
+def _is_in(folder: Path, path: Path) -> bool:
+    return path != Path() and not path.is_absolute() and ".." not in path.parts and (folder / path).exists()
+
+
+def _not_copied(script: Script, places: Iterable[Path], *, is_code: bool) -> str:
     """Returns which of these trials do not get; an empty text if they get all."""
     from stepsweep.trainer_files import ignore_file_of, script_files
 
@@ -75,15 +94,14 @@ def _not_copied(script: Script, places: Iterable[Path]) -> str:
     if lost is None:
         return ""
     name, ignore_file = lost.as_posix(), ignore_file_of(script)
-    return (
-        f"{name} is in the project, and trials get no copy of it; if {ignore_file} leaves it out, add the line "
-        f"!{pattern_of(name)} at its end"
-    )
+    as_data = "" if is_code else f"name it in the field `data` of the spec, such as data: [{lost.parts[0]}], or "
+    as_copy = f"if {ignore_file} leaves it out, add the line !{pattern_of(name)} at its end"
+    return f"{name} is in the project, and trials get no copy of it; {as_data}{as_copy}"
 
 
 def hint_of(cloud: Cloud, sweep: str, rows: Iterable[Row]) -> str:
     """Returns the hint for the reasons of a leaderboard."""
-    return interpreter_hint(cloud, sweep, (row.reason for row in rows if row.rank is None))
+    return reason_hint(cloud, sweep, (row.reason for row in rows if row.rank is None))
 
 
 def _script_of(cloud: Cloud, sweep: str) -> Script | None:
