@@ -2,6 +2,7 @@
 
 import pytest
 
+from stepsweep.trial.columns import NoMetrics
 from tests.support.transcript import collected
 
 Columns = dict[str, list[float | None]]
@@ -83,6 +84,13 @@ def test_below_headings_of_all_epochs_each_may_have_as_many_lines_as_it_likes(he
 def test_headings_may_count_from_0_to_one_less(first: int) -> None:
     output = "".join(f"Epoch {at}/2\ntrain Loss: 0.5\nval Loss: 0.{at}\n" for at in range(2))
     assert collected(output, epochs=3)[0]["val_Loss"] == [0.0, 0.1]
+
+
+@pytest.mark.parametrize("headings", [(2, 4, 6, 8), (5, 10), (1,)])
+def test_headings_of_some_epochs_are_above_the_metrics_of_others_too(headings: tuple[int, ...]) -> None:
+    lines = [f"Epoch {at}/20\nloss: 0.{at}" if at in headings else f"loss: 0.{at}" for at in range(1, 11)]
+    with pytest.raises(NoMetrics, match=rf"'Epoch {headings[0]}/20' names an epoch, and lines with loss name none"):
+        collected("\n".join(lines), epochs=20)
 
 
 @pytest.mark.parametrize("lines", [1, 2])

@@ -105,8 +105,12 @@ class Mentions:
         ]
 
     def _are_headings(self, named: Sequence[int], epochs: int) -> bool:
-        """Whether only headings name epochs, of as many as were asked for; some count from 0 up to one less."""
-        return not self._have_others and self._totals == {epochs - (min(named) == 0 and epochs - 1 in self._totals)}
+        """Whether headings name each epoch so far, of as many as were asked for; some count from 0 up to one less.
+
+        One alone may be above the metrics of all epochs.
+        """
+        is_to_last = self._totals == {epochs - (min(named) == 0 and epochs - 1 in self._totals)}
+        return len(named) > 1 and not self._have_others and is_to_last and _are_in_turn(named)
 
     def _is_end(self, named: Sequence[int]) -> bool:
         """Whether there is one epoch, below all metrics, with their count: `Early stopping at epoch 7`."""
@@ -134,6 +138,11 @@ class Mentions:
         )
 
 
+def _are_in_turn(named: Sequence[int]) -> bool:
+    """Whether epochs are named from the first one on, without a gap."""
+    return sorted(named) == [*range(min(named), min(named) + len(named))] and min(named) <= 1
+
+
 def _are_uneven(counts: Counter[int | None], named: Sequence[int], epochs: int) -> bool:
     """Whether lines are among the epochs as those of a training are not that names each."""
     lines, before = sum(counts.values()), counts[None]
@@ -143,7 +152,7 @@ def _are_uneven(counts: Counter[int | None], named: Sequence[int], epochs: int) 
         return False
     if len(named) >= epochs:
         return len(named) > 1 and (most == lines or (before > 0 and not all(below[:-1])))
-    is_in_turn = sorted(named) == [*range(min(named), min(named) + len(named))] and min(named) <= 1
+    is_in_turn = _are_in_turn(named)
     # Of epochs in turn from the first one, below the metrics, the last is missing.
     is_below = not is_in_turn and not below[-1] and all(below[:-1])
     return (
