@@ -37,12 +37,22 @@ class Results:
         self._cloud = cloud
 
     def archive(self) -> Archive:
+        """Returns the records. Raises InvalidSweep if they are those of another input, which has got the name since."""
         # Not over HTTP on this machine: a background cloud may end just when its results are needed.
-        return self._cloud.recorded()
+        return self._still_its(self._cloud.recorded())
+
+    def _still_its(self, archive: Archive) -> Archive:
+        with archive.reading(self.spec.name):
+            there = archive.records.spec(self.spec.name)
+        if there is not None and not self.spec.same_work(there):
+            name = self.spec.name
+            raise InvalidSweep([f"the sweep {name} has another input now than this object; `get({name!r})` has it"])
+        return archive
 
     def standing(self, found: Found | None = None) -> Standing:
+        found = found or Found(self._cloud.recorded(), None)
+        self._still_its(found.archive)
         try:
-            found = found or Found(self.archive(), None)
             return found.standing(self.spec.name)
         except InvalidInput:
             # Planning creates the record, which takes a moment.
@@ -63,13 +73,19 @@ class Results:
             NoWinner: it has not ended.
         """
         standing = standing or self.standing()
-        if standing.output is not None:
+        if standing.output is not None and not self._goes_on(standing.output):
             return standing.output
-        if standing.is_finished:
+        if standing.is_finished and standing.output is None:
             why = _reasons(standing.rows)
             raise SweepFailed(self.spec.name, "NoTrialSucceeded", [*why, *self._hints(why)])
         head = "front" if self.spec.has_front else "winner"
         raise NoWinner(f"the sweep {self.spec.name} has no {head} yet: it is {self.now().status}")
+
+    def _goes_on(self, output: Output) -> bool:
+        """Whether an execution that was started later runs, whose plan will replace this output."""
+        if self.started is None or output.execution == self.started.name:
+            return False
+        return bool(self.now().executions)
 
     def winner(self) -> tuple[Place, str]:
         """Returns the winner, and why it has fewer epochs than the sweep's, if it has.
@@ -101,7 +117,8 @@ class Results:
         """Raises the error for a run that ended without a winner."""
         name = self.spec.name
         match last:
-            case AtRest(standing):
+            case AtRest(standing, archive):
+                self._still_its(archive)
                 self.output(standing)
             case GaveUp(_, failed, spared, reason):
                 left = f"{spared} {verb(spared, 'was', 'were')} not trained"

@@ -106,7 +106,7 @@ def progress_as_html(progress: Progress, spec: SweepSpec) -> str:
 
 def sweep_as_html(spec: SweepSpec, standing: Standing, winner: str) -> str:
     """Returns a summary of a sweep: its status, its winner, and the top of its leaderboard."""
-    failed, ended = sum(row.rank is None for row in standing.rows), standing.ended
+    failed, ended = sum(row.n - row.succeeded for row in standing.rows), standing.ended
     bar = "" if standing.is_finished else f" {_bar(ended, standing.planned)}"
     title = (
         f"<b>{escape(spec.name)}</b> {standing.status}{bar} {ended:,} of {number_of(standing.planned, 'trial')} ended"

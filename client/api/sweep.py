@@ -260,6 +260,7 @@ class Sweep:
         """
         from stepsweep.client.operations.download import download
 
+        self._results.archive()
         words = [] if trial is None else words_of(trial)
         target = None if folder is None else Path(folder)
         made = self._cloud.settled(lambda: download(self._cloud, self.name, words, folder=target, force=force))

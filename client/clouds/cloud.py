@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_DIRECTORY = ".stepsweep"
+
+IDLE_LOOKS, IDLE_LOOK_SECONDS = 20, 0.25
+"""For so long a command waits for an idle background cloud to end, which lingers for two seconds."""
 
 SPEC_FILE = "sweep.yaml"
 """What `sweep run` takes where it is in the current folder and no spec is named."""
@@ -202,6 +206,7 @@ class Cloud:
         from stepsweep.local.joining import starting
 
         lock = starting(self.directory)
+        self._let_another_end()
         try:
             lock.acquire(timeout=2)
         except Timeout:
@@ -212,12 +217,32 @@ class Cloud:
         finally:
             lock.release()
 
+    def _let_another_end(self) -> None:
+        """Waits for an idle background cloud that trains something else: it lingers after its last sweep."""
+        from stepsweep.client.deployment import CloudError, on_endpoint
+        from stepsweep.client.running.control import Control
+        from stepsweep.local.joining import joined
+
+        for _ in range(IDLE_LOOKS):
+            endpoint = joined(self.directory)
+            if endpoint is None or not endpoint.ends_when_idle or not self._other_than_asked(endpoint):
+                return
+            try:
+                if Control(on_endpoint(endpoint.environment())).executions():
+                    return
+            except CloudError:  # it ends just now
+                pass
+            time.sleep(IDLE_LOOK_SECONDS)
+
     def check_it_is_as_asked(self, endpoint: "Endpoint") -> None:
         """Refuses a cloud that would train something else than this command names."""
+        if not endpoint.started_here and (faults := self._other_than_asked(endpoint)):
+            raise InvalidInput(faults)
+
+    def _other_than_asked(self, endpoint: "Endpoint") -> list[str]:
+        """Returns what a cloud has that is not as this command names it."""
         from stepsweep.local.preparing import code_of
 
-        if endpoint.started_here:
-            return
         trained = trainer_of(endpoint)
         remedy = "wait until its sweeps have ended" if endpoint.ends_when_idle else "end its `sweep serve`"
         up = f"the cloud in {self.directory} is up with {{}}; {remedy}, or use another --dir"
@@ -235,8 +260,7 @@ class Cloud:
             faults.append(f"--job-vcpus: {up.format(f'{endpoint.job_vcpus} a job')}")
         if self.container and not endpoint.container:
             faults.append(f"--container: {up.format('trials as processes')}")
-        if faults:
-            raise InvalidInput(faults)
+        return faults
 
     def on_aws(self) -> "Deployment":
         """Finds the deployed stack that the options name."""

@@ -150,7 +150,7 @@ class Writer:
             TRIAL_ID: result.trial.trial_id,
             STATUS: result.outcome.status.value,
             "stepsweep.epochs": str(result.trial.epochs),
-            "stepsweep.ranked_by": f"{result.value} of epoch {result.epoch}",
+            "stepsweep.ranked_by": "nothing" if result.value is None else f"{result.value} of epoch {result.epoch}",
         }
         if self._found.spec.has_front:
             tags[ON_FRONT] = "yes" if result.trial.trial_id in self._on_front else "no"

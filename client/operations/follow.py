@@ -154,8 +154,18 @@ def watch(
         if not cloud.is_gone(execution):
             raise
         # It ended with the sweep, or was killed: the records say which.
-        return _told(show, _at_rest(cloud.looked_at(), name))
+        last = _at_rest(cloud.looked_at(), name)
+        if execution and last.standing.is_finished and not _ended_it(last, execution):
+            raise CloudError(
+                f"the execution {execution.name} of {name} ended without results of its own: those that are there are "
+                "another execution's"
+            ) from None
+        return _told(show, last)
     return _told(show, ended)
+
+
+def _ended_it(last: AtRest, execution: Execution) -> bool:
+    return last.archive.records.have_end_of(execution.spec.name, execution=execution.name)
 
 
 def _at_rest(found: Found, name: str) -> AtRest:

@@ -9,7 +9,7 @@ from stepsweep.client.clouds.which_trainer import fitting
 from stepsweep.client.deployment import explained
 from stepsweep.client.operations.warming import check_warm_start
 from stepsweep.contract.claimed import fault_of_name
-from stepsweep.contract.errors import InvalidDocument, InvalidInput
+from stepsweep.contract.errors import InvalidDocument, InvalidInput, InvalidSweep
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.trainer_script import Script, script_of
 
@@ -29,7 +29,7 @@ def check_start(spec: SweepSpec, cloud: Cloud, script: Script | None) -> None:
         partial(check_secrets, cloud, spec),
         partial(_check_script, cloud, script),
         partial(check_warm_start, spec, cloud),
-        partial(_check_name, spec, cloud),
+        partial(_check_name_in, cloud, spec),
     ):
         try:
             check()
@@ -39,10 +39,17 @@ def check_start(spec: SweepSpec, cloud: Cloud, script: Script | None) -> None:
         raise InvalidInput(faults)
 
 
-def check_case(records: Records, sweep: str) -> None:
-    """Raises InvalidInput if a sweep on this machine cannot have its name beside those of others."""
-    if other := records.same_on_disk(sweep):
-        raise InvalidInput(
+def check_name(records: Records, spec: SweepSpec, cloud: Cloud) -> None:
+    """Raises InvalidSweep if a sweep cannot have its name: another one has it, or one that differs by case only."""
+    try:
+        earlier = records.spec(spec.name)
+        fault = fault_of_name(spec, earlier) if earlier else None
+    except InvalidDocument:
+        fault = fault_of_name(spec, None)
+    if fault:
+        raise InvalidSweep([fault])
+    if cloud.is_local and (other := records.same_on_disk(spec.name)):
+        raise InvalidSweep(
             [f"name: differs from the sweep {other} by case only, and some disks ignore that; choose another name"]
         )
 
@@ -52,15 +59,6 @@ def _check_script(cloud: Cloud, script: Script | None) -> None:
     check_program(cloud, fits or (script_of(cloud.trainer) if cloud.trainer else None))
 
 
-def _check_name(spec: SweepSpec, cloud: Cloud) -> None:
+def _check_name_in(cloud: Cloud, spec: SweepSpec) -> None:
     with explained():
-        records = cloud.recorded().records
-        try:
-            earlier = records.spec(spec.name)
-            fault = fault_of_name(spec, earlier) if earlier else None
-        except InvalidDocument:
-            fault = fault_of_name(spec, None)
-    if fault:
-        raise InvalidInput([fault])
-    if cloud.is_local:
-        check_case(records, spec.name)
+        check_name(cloud.recorded().records, spec, cloud)

@@ -11,7 +11,7 @@ from stepsweep.client.deployment import Deployment, explained
 from stepsweep.client.operations.estimating import check_as_planned, with_pace
 from stepsweep.client.operations.events import Doing, Show
 from stepsweep.client.operations.keeping import former, kept
-from stepsweep.client.operations.startable import check_case
+from stepsweep.client.operations.startable import check_name
 from stepsweep.client.running.control import Control
 from stepsweep.client.running.execution import Execution
 from stepsweep.contract.described import number_of
@@ -26,15 +26,16 @@ def begun(control: Control, spec: SweepSpec, cloud: Cloud, show: Show, *, keep_r
         keep_results: counts finished trials of the trainer as it was before it changed.
 
     Raises:
-        InvalidInput: the sweep is already running, another one has its folder, or its budget is too small.
+        InvalidInput: the sweep is already running, another one has its name or folder, or its budget is too small.
         CloudError: the cloud did not answer, or does not allow it.
     """
     # Two executions of a sweep would train its trials twice.
     if control.running(spec.name):
         shown, ended = f"`sweep watch {spec.name}{cloud.where}`", f"`sweep stop {spec.name}{cloud.where}`"
         raise InvalidInput([f"the sweep {spec.name} is already running: {shown} shows it, {ended} ends it"])
-    if cloud.is_local:
-        check_case(Records(control.deployment.store), spec.name)
+    # Before the planner does: whoever does not wait for its answer would read what the other sweep of this name found.
+    with explained():
+        check_name(Records(control.deployment.store), spec, cloud)
     give_secrets(cloud, spec, control.deployment)
     spec = with_pace(spec, cloud)
     with contextlib.ExitStack() as until_started:
@@ -57,17 +58,15 @@ def begun(control: Control, spec: SweepSpec, cloud: Cloud, show: Show, *, keep_r
 
 
 def _is_refused(spec: SweepSpec, deployment: Deployment) -> bool:
-    """Whether the planner will refuse a sweep: it asked for something else, had another trainer, or no machine is as
-    large as it asks for."""
+    """Whether the planner will refuse a sweep: it had another trainer, or no machine is as large as it asks for."""
     if any(deployment.job.faults_of(spec.resources)):
         return True
     records = Records(deployment.store)
     try:
         with explained():
-            planned, latest = records.spec(spec.name), records.latest(spec.name)
+            latest = records.latest(spec.name)
     except InvalidDocument:
         return True
-    if planned is None or latest is None:
+    if latest is None:
         return False
-    has_other_trainer = latest.trainer_version != deployment.trainer_version
-    return not spec.same_work(planned) or (has_other_trainer and not spec.accept_trainer)
+    return latest.trainer_version != deployment.trainer_version and not spec.accept_trainer

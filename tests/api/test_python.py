@@ -13,7 +13,7 @@ import psutil
 import pytest
 from matplotlib.figure import Figure
 
-from stepsweep import Best, CloudError, InvalidInput, NoWinner, SweepFailed, Sweeps, SweepSpec
+from stepsweep import Best, CloudError, InvalidInput, InvalidSweep, NoWinner, SweepFailed, Sweeps, SweepSpec
 from tests.support.command import hearing_signals
 from tests.support.embedded import REPOSITORY, SCRIPTED, eventually
 from tests.support.processes import running
@@ -167,6 +167,29 @@ def test_wrong_input_is_raised_with_all_faults(sweeps: Sweeps, tmp_path: Path) -
     with pytest.raises(InvalidInput, match="there is no Dockerfile in"):
         Sweeps(directory=tmp_path, trainer=tmp_path).start({"parameters": {"lr": [1]}, "epochs": 1}, quiet=True)
     assert Sweeps(directory=tmp_path / "nowhere").list().empty
+
+
+def test_a_name_that_another_input_has_is_refused_before_anything_starts(sweeps: Sweeps) -> None:
+    first = sweeps.run({"parameters": {"lr": [0.1]}, "epochs": 1}, name="claimed", quiet=True)
+    taken = r'^name: the sweep "claimed" is there already and asked for something else \(its field parameters was '
+    for begin in (sweeps.start, sweeps.run):
+        with pytest.raises(InvalidSweep, match=taken):
+            begin({"parameters": {"lr": [0.2]}, "epochs": 1}, name="claimed", quiet=True)
+    assert (first.status, first.winner.params) == ("FINISHED", {"lr": 0.1})
+
+
+@pytest.mark.slow
+def test_sweeps_of_two_scripts_run_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    sweeps = Sweeps(directory=tmp_path / "cloud")
+    for loss in ("0.5", "0.25"):
+        Path(f"train{loss}.py").write_text(f"print('val_loss={loss}')\n")
+        asked = {
+            "command": f"python train{loss}.py {{lr}}",
+            "parameters": {"lr": [1]},
+            "objective": "val_loss:minimize",
+        }
+        assert sweeps.run(asked, name=f"of-{loss[2:]}", quiet=True).winner.value == float(loss)
 
 
 def test_a_spec_is_a_file_an_object_or_one_that_was_checked_before(sweeps: Sweeps) -> None:

@@ -12,14 +12,18 @@ from unittest.mock import MagicMock
 import numpy as np
 import pandas as pd
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from matplotlib.figure import Figure
 
 from stepsweep import CloudError, InvalidInput, NoWinner, SweepFailed, Sweeps, SweepSpec
 from stepsweep.client.api.showing import progress_as_html
 from stepsweep.client.api.sweep import Sweep
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import Execution
 from stepsweep.client.running.progress import Progress, Training
 from stepsweep.contract.rounds import first_round
+from tests.support.recorded import RecordedCloud
 from tests.support.recorded_sweeps import recorded_sweeps
 
 
@@ -322,6 +326,51 @@ NEW = SweepSpec.from_json({"name": "new", "parameters": {"lr": [0.1]}, "epochs":
 OPTIONS: dict[str, Any] = {"directory": "there", "trainer": "there", "job_vcpus": 2, "container": True}
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda sweep: sweep.winner, lambda sweep: sweep.ties, lambda sweep: sweep.leaderboard,
+        lambda sweep: sweep.metrics, lambda sweep: sweep.status, lambda sweep: sweep.download(),
+        lambda sweep: sweep.plot_curves(), lambda sweep: sweep.wait(quiet=True), lambda sweep: sweep._repr_html_(),
+    ],
+)  # fmt: skip
+def test_what_another_input_of_the_same_name_found_is_not_taken_for_its_own(
+    sweeps: Sweeps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Sweep], object]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = {"parameters": {"lr": [0.1], "momentum": [0.9]}, "epochs": 2, "objective": "val_loss"}
+    earlier = Sweep(sweeps.cloud, sweeps.spec(asked, name="plane"), execution=None)
+    with pytest.raises(
+        InvalidInput, match=r"the sweep plane has another input now than this object; `get\('plane'\)` has it$"
+    ):
+        read(earlier)
+
+
+@pytest.mark.parametrize("arn", ["arn:execution:plane-01234567", None])
+def test_a_sweep_that_goes_on_has_no_winner_of_its_execution_before(
+    sweeps: Sweeps, monkeypatch: pytest.MonkeyPatch, arn: str | None
+) -> None:
+    spec = sweeps.get("plane").spec
+    runs = MagicMock(executions=lambda: [arn] if arn else [])
+    monkeypatch.setattr(Cloud, "looked_at", lambda cloud: Found(cloud.recorded(), runs))
+    started = Execution(MagicMock(endpoint_url="http://there"), arn="arn:execution:plane-01234567", spec=spec)
+    sweep = Sweep(sweeps.cloud, spec, execution=started)
+    if arn is None:  # it ended, and another one has found the winner since
+        assert sweep.winner.value == 0.9
+    else:
+        with pytest.raises(NoWinner, match=r"^the sweep plane has no winner yet: it is RUNNING$"):
+            _ = sweep.winner
+
+
+def test_an_execution_that_left_nothing_is_not_taken_for_the_one_before(sweeps: Sweeps) -> None:
+    spec = sweeps.get("plane").spec
+    gone = MagicMock(endpoint_url="http://127.0.0.1:9", patience_seconds=0)
+    gone.step_functions.describe_execution.side_effect = EndpointConnectionError(endpoint_url="http://127.0.0.1:9")
+    refused = Execution(gone, arn="arn:execution:plane-01234567", spec=spec)
+    with pytest.raises(CloudError, match=r"^the execution plane-01234567 of plane ended without results of its own: "):
+        Sweep(sweeps.cloud, spec, execution=refused).wait(quiet=True)
+
+
 def test_options_of_the_other_cloud_are_refused_all_at_once() -> None:
     with pytest.raises(InvalidInput) as raised:
         Sweeps(on="aws", **OPTIONS)
@@ -437,7 +486,19 @@ def test_a_notebook_shows_how_it_goes() -> None:
     assert text_of(progress_as_html(ended, NEW)).endswith("> 1 of 1 trial\n")
 
 
-def test_a_notebook_shows_the_state_the_winner_and_the_top(sweeps: Sweeps) -> None:
+def torn(directory: Path) -> Sweep:
+    """Returns a sweep of three sets of params, of which one lost both its folds and one lost one of two."""
+    cloud = RecordedCloud(directory=directory)
+    trials = cloud.planned("torn", {"lr": [0.1, 0.2, 0.3]}, epochs=1, folds=2)
+    for trial in trials[:3]:
+        cloud.succeeded("torn", trial, {"val_accuracy": [0.5]})
+    for trial in trials[3:]:
+        cloud.failed("torn", trial, "no\n")
+    cloud.reduced("torn")
+    return Sweeps(directory=directory).get("torn")
+
+
+def test_a_notebook_shows_the_state_the_winner_and_the_top(sweeps: Sweeps, tmp_path: Path) -> None:
     assert text_of(sweeps.get("folded")._repr_html_()) == (
         "<b>folded</b> FINISHED 4 of 4 trials ended\n"
         "Winner: <code>--lr 0.01  val_accuracy 0.8125 at epoch 1 on average</code>\n"
@@ -456,6 +517,9 @@ def test_a_notebook_shows_the_state_the_winner_and_the_top(sweeps: Sweeps) -> No
         "<b>none</b> FINISHED 2 of 2 trials ended, 2 of them did not succeed", "|lr|val_accuracy|epoch|",
         "FAILED|0.1|||", "FAILED|0.01|||",
     ]  # fmt: skip
+    assert text_of(torn(tmp_path)._repr_html_()).startswith(
+        "<b>torn</b> FINISHED 6 of 6 trials ended, 3 of them did not succeed\n"
+    )
     assert text_of(sweeps.get("plane").winner._repr_html_()) == (
         "lr|momentum|val_accuracy|epoch|\n0.1|0.9|0.9|2|\n<code>--lr 0.1 --momentum 0.9</code>\n"
     )

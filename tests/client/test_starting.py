@@ -362,10 +362,11 @@ def test_a_sweep_that_the_planner_refuses_keeps_nothing(
     monkeypatch.setattr(Cloud, "on_aws", lambda _self: changed)
     grown = SweepSpec.from_json({**MINE.to_json(), "parameters": {"lr": [*MINE.to_json()["parameters"]["lr"], 0.7]}})
     told, before = Told(), changed.store.listed(keys.TRIALS)
-    start(grown, aws, told, keep_results=True)
+    with pytest.raises(InvalidInput, match=r'^name: the sweep "mine" is there already and asked for something else'):
+        start(grown, aws, told, keep_results=True)
     assert told.events == []
     assert changed.store.listed(keys.TRIALS) == before
-    stop_and_wait(aws, "mine", Told())
+    assert Control(changed).running("mine") == []
 
 
 @pytest.mark.parametrize("interrupts", ["put_json", "start"])
@@ -423,6 +424,10 @@ def test_a_trainer_that_is_refused_is_not_taken_for_that_of_the_finished_trials(
     monkeypatch.setattr(Cloud, "opened", lambda *_: contextlib.nullcontext(changed))
     for _ in range(2):
         told = Told(lambda: stack.stop(*Control(stack.deployment).running("mine")))
+        if others:
+            with pytest.raises(InvalidInput, match="is there already and asked for something else"):
+                run(spec, here, told, Ahead(checking=DONE), keep_going=True)
+            continue
         run(spec, here, told, Ahead(checking=DONE), keep_going=True)
         assert str(told.events[0]).startswith("Doing(text='The trainer has changed (other.py): ")
     told = Told(lambda: stack.stop(*Control(stack.deployment).running("mine")))
