@@ -1,4 +1,4 @@
-"""The script as a child: its output passes through unchanged, and SIGTERM and Ctrl-C reach it."""
+"""The script as a child: its output passes through, but for secrets, and SIGTERM and Ctrl-C reach it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import IO, BinaryIO
+
+from stepsweep.trial.masked import Masked, secrets_in
 
 GRACE_SECONDS = 30.0
 """Between SIGTERM and SIGKILL, as Batch and a Spot machine give them."""
@@ -110,7 +112,9 @@ def run(
             bufsize=0,
         )
         outputs = ((STDOUT, child.stdout, sys.stdout.buffer), (STDERR, child.stderr, sys.stderr.buffer))
-        streams += [_Stream(name, source, target) for name, source, target in outputs if source]
+        streams += [
+            _Stream(name, source, target, Masked(secrets_in(os.environ))) for name, source, target in outputs if source
+        ]
         failed: list[Exception] = []
         is_over, to_tell = os.pipe()
         is_read = threading.Event()
@@ -192,18 +196,20 @@ class _Stream:
     name: str
     source: IO[bytes]
     target: BinaryIO
+    masked: Masked
     rest: bytes = b""
     is_too_long: bool = False
 
     def lines(self) -> list[bytes] | None:
         """Passes on what can be read, and returns the lines that it completes; None at the end."""
         data = self.source.read(READ_BYTES)
+        shown = self.masked.next(data) if data else self.masked.rest()
         try:
-            self.target.write(data)
+            self.target.write(shown)
             self.target.flush()
         except OSError:  # nobody reads this output any more, and so the script cannot print to it either
-            data = b""
-        *lines, self.rest = _LINE.split(self.rest + data)
+            data = shown = b""
+        *lines, self.rest = _LINE.split(self.rest + shown)
         if lines and self.is_too_long:
             del lines[0]
             self.is_too_long = False
