@@ -7,6 +7,7 @@ from stepsweep.client.archive.named import TrialName, trial_meant, words_of
 from stepsweep.client.extras import need
 from stepsweep.contract.described import assignments
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.space import shown
 from stepsweep.contract.trial import Trial
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def rungs(results: Results) -> "Figure":
 
 def curves(results: Results, trial: TrialName | None, *, top: int) -> "Figure":
     need("report", "plot_curves()", ["matplotlib"])
+    if type(top) is not int or top < 1:
+        raise InvalidInput([f"top: must be a number of trials, at least 1, got {shown(top)}"])
     from stepsweep.client.pictures.curve_figures import learning_curves
 
     name, rows, (plan, curves) = results.spec.name, results.standing().rows, results.curves()

@@ -162,6 +162,8 @@ class Sweeps:
         Raises:
             InvalidInput: there is no sweep with this name; the message suggests similar names.
         """
+        if not isinstance(name, str):
+            raise InvalidInput([f"name: must be the name of a sweep, got {shown(name)}"])
 
         def found() -> Sweep:
             looked_at = self.cloud.looked_at()

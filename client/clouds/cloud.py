@@ -292,6 +292,6 @@ def job_vcpus_fault(value: int) -> str | None:
     from stepsweep.local.cloud import default_vcpus
 
     most = default_vcpus()
-    if 1 <= value <= most:
+    if type(value) is int and 1 <= value <= most:  # from Python it may be anything
         return None
     return f"must be from 1 to {most}, which this machine has cores and memory for, got {value}"

@@ -448,6 +448,24 @@ def test_a_log_has_its_lines_and_a_report_is_a_file(sweeps: Sweeps, tmp_path: Pa
     assert "<title>" in (tmp_path / "mine.html").read_text()
 
 
+@pytest.mark.parametrize("top", [0, -1, True, 1.5, "x"])
+def test_a_number_of_curves_is_at_least_one(sweeps: Sweeps, top: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"^top: must be a number of trials, at least 1, got "):
+        sweeps.get("plane").plot_curves(top=top)
+
+
+@pytest.mark.parametrize("name", [None, 5, ["plane"]])
+def test_what_is_no_name_of_a_sweep_is_named(sweeps: Sweeps, name: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"^name: must be the name of a sweep, got "):
+        sweeps.get(name)
+
+
+@pytest.mark.parametrize("cores", ["1", 1.0, True])
+def test_a_number_of_cores_is_a_whole_number(directory: Path, cores: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"^job_vcpus: must be from 1 to \d+, "):
+        Sweeps(directory=directory, job_vcpus=cores)
+
+
 def test_a_sweep_at_rest_is_not_waited_for(sweeps: Sweeps) -> None:
     plane = sweeps.get("plane")
     assert plane.wait(quiet=True) is plane
