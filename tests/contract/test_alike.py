@@ -17,6 +17,7 @@ def failed(*reasons: str) -> list[Outcome]:
         ("exit code 1: no such file: /tmp/a/model.pt", "exit code 1: no such file: /tmp/b/model.pt"),
         ("loss is nan at epoch 1: the trial diverged", "loss is nan at epoch 12: the trial diverged"),
         ("<Box at 0x7f2f2805ea00>", "<Box at 0x7f2f2805eb10>"),
+        (f"cannot write s3://b/x-1: {'no room ' * 30}"[:200], f"cannot write s3://b/x-0001: {'no room ' * 30}"[:200]),
     ],
 )
 def test_reasons_that_differ_in_values_only_are_one_which_says_so(one: str, other: str) -> None:

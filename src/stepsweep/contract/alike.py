@@ -9,6 +9,9 @@ _DIFFERS = re.compile(
     r"\S*[/\\]\S*|0x[0-9a-f]+|[0-9a-f]{8,}|(?<!exit code )(?<!\d)\d+(?:\.\d+)?(?:e[+-]?\d+)?", re.IGNORECASE
 )
 
+_COMPARED = 150
+"""Characters of two reasons that are compared. Long ones were cut off, after more or less of a path."""
+
 
 class _Ended(Protocol):
     """A trial, or its outcome, that did not succeed."""
@@ -36,8 +39,8 @@ class Alike(Generic[EndedT]):
 
 
 def without_values(reason: str) -> str:
-    """Returns a reason without its numbers, paths and ids; an exit code stays."""
-    return _DIFFERS.sub("*", reason)
+    """Returns the begin of a reason without its numbers, paths and ids; an exit code stays."""
+    return _DIFFERS.sub("*", reason)[:_COMPARED]
 
 
 def by_reason(failed: Iterable[EndedT]) -> list[Alike[EndedT]]:
