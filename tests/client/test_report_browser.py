@@ -373,7 +373,7 @@ def test_pictures_tell_what_matters_and_how_it_went_and_a_brushed_axis_filters(
     assert len(chromium.run(data, "importance")[0]["x"]) == 3
     said = chromium.run("return document.getElementById('importance-said').innerText")
     assert said.startswith("lr decides most")
-    in_order = "The most important parameter is first."
+    in_order = "The parameter that seems most important is first."
     assert in_order in chromium.run("return document.getElementById('slices-box').innerText")
     colours = chromium.run("return document.getElementById('parallel').data.map((trace) => trace.line.color)")
     assert len(set(colours)) > 3

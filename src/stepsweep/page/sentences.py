@@ -11,7 +11,7 @@ SURFACE = (
 )
 CELLS = "Each cell has its best trial: if the best cell is at an edge, better ones may lie beyond it."
 SLICES = "One picture for each parameter: where the best points are at an end, better ones may lie beyond it."
-MOST_IMPORTANT = "The most important parameter is first."
+MOST_IMPORTANT = "The parameter that seems most important is first."
 PARALLEL = "Each line is a trial: where the lightest lines run together, the best trials agree about that parameter."
 COURSE = "The line is the best value so far: where it stays flat, further trials brought nothing better."
 COURSE_OF_RUNGS = (
