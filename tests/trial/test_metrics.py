@@ -230,7 +230,8 @@ def test_a_training_that_begins_again_is_refused_also_if_it_measures_every_secon
 
 def test_an_epoch_named_below_its_metrics_is_refused_where_the_end_is_missing() -> None:
     with pytest.raises(NoMetrics, match=r"^val_loss was printed before the first line that names an epoch"):
-        collected("val_loss=0.5\nEpoch 1 done\nval_loss=0.4\nEpoch 2 done", 3)
+        collected("val_loss=0.5\nEpoch 1\nval_loss=0.4\nEpoch 2", 3)
+    assert collected("val_loss=0.5\nEpoch 1 done\nval_loss=0.4\nEpoch 2 done", 3)[0] == {"val_loss": [0.5, 0.4]}
     assert collected("val_loss=2\n" + per_epoch("epoch {e}\nval_loss={v}"))[0] == {"val_loss": [0.7, 0.9, 0.8]}
 
 
@@ -752,7 +753,6 @@ LOSSES = ("train_loss=1.0 val_loss=0.6", "train_loss=0.9 val_loss=0.3", "train_l
         (LOSSES[0], "Saved checkpoint for epoch 1", *LOSSES[1:]),
         (LOSSES[0], "Saved checkpoint for epoch 1", *LOSSES[1:], "Saved checkpoint for epoch 3"),
         ("Warm-up for epoch 1", *LOSSES),
-        ("=> loaded checkpoint 'x.pt' (epoch 0)", *LOSSES),
         ("config: epoch=3 lr=0.1", *LOSSES),
         ("lr drops at epoch 1", "lr drops at epoch 2", "lr drops at epoch 3", *LOSSES),
     ],
@@ -809,6 +809,7 @@ def test_a_pattern_says_which_lines_name_an_epoch_however_many_lines_are_below()
         ("Training from epoch 1 to epoch 3", *LOSSES),
         (*LOSSES, "Done after epoch 3 of 3"),
         (*LOSSES, "Early stopping, epoch 2 counted from 0"),
+        ("=> loaded checkpoint 'x.pt' (epoch 4)", *LOSSES),
         ("val_loss=9.0", *(f"Epoch {at}\n{each}" for at, each in enumerate(LOSSES, start=1))),
         tuple(f"{each}\nEpoch {at} ends" for at, each in enumerate(LOSSES, start=1)),
     ],

@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from stepsweep.trial.kinds import Cells
 
+Kinds = Mapping[str, Collection[str]]
+"""By name, kinds of lines."""
 
-def of_named_below(cells: Cells[float], epochs: Sequence[int], firsts: Mapping[str, float]) -> dict[str, float]:
-    """Returns the kinds of lines whose epoch seems to be named below them, with the first value of each: it has no
-    epoch, and the last epoch has no value.
+
+def kinds_above(
+    columns: Mapping[str, Cells[float]], named: Sequence[int], firsts: Kinds, nameless: Kinds, *, are_ends: bool
+) -> Kinds:
+    """Returns the kinds of lines that stand above the line which names their epoch; empty if none do.
+
+    Such lines are before the first epoch that is named, and below each but the last one. Where no others are below each
+    epoch, a script has one way for all of its lines, so those that some epochs lack stand there too.
 
     Args:
-        cells: by the epoch that was named last before them.
-        epochs: as they were named.
-        firsts: the values before the first one, by kind of line.
+        columns: by name, the values by the epoch that was named last before them.
+        named: the epochs, in the order of the output.
+        firsts: the kinds of lines before the first of them.
+        nameless: the kinds of lines that name no epoch.
+        are_ends: whether the lines that name an epoch say that it is over.
+
+    Raises:
+        ValueError: it is unclear, since other lines begin below the first epoch, and the last one has none.
     """
-    return {
-        kind: first
-        for kind, first in firsts.items()
-        if len(epochs) > 1 and {epoch for epoch, cell in cells.items() if kind in cell} == set(epochs[:-1])
-    }
+    above: dict[str, set[str]] = {}
+    has_others = begins_below = False
+    for name, kind in _each(nameless):
+        below, is_first = (
+            {at for at, cell in columns.get(name, {}).items() if kind in cell},
+            kind in firsts.get(name, ()),
+        )
+        if len(named) > 1 and below == set(named[:-1]):
+            begins_below |= not is_first
+            if is_first:
+                above.setdefault(name, set()).add(kind)
+        has_others |= below == set(named) and not is_first
+    if above and begins_below and not has_others and not are_ends:
+        raise ValueError("the last epoch has no metrics of those that begin below the first one")
+    return above if has_others or not above else nameless
+
+
+def _each(kinds: Kinds) -> Iterable[tuple[str, str]]:
+    return ((name, kind) for name, each in kinds.items() for kind in each)
 
 
 def are_lost(cells: Cells[float], firsts: Collection[str], last: int) -> bool:
@@ -33,18 +59,41 @@ def are_lost(cells: Cells[float], firsts: Collection[str], last: int) -> bool:
     return any(kind not in cells.get(last, {}) and any(kind in cell for cell in cells.values()) for kind in firsts)
 
 
-def shifted(cells: Cells[float], epochs: Sequence[int], firsts: Mapping[str, float]) -> Cells[float]:
-    """Returns the values of a name by the epochs that are named below them, or by those above if none is."""
-    below = of_named_below(cells, epochs, firsts)
-    if not below:
-        return cells
-    following = dict(zip(epochs, epochs[1:]))  # noqa: B905, RUF007  Python 3.9 has neither `strict` nor `pairwise`
-    found: dict[int, dict[str, float]] = {epoch: {} for epoch in epochs}
-    found[epochs[0]].update(below)
+def shifted(
+    cells: Cells[float], named: Sequence[int], firsts: Mapping[str, float], kinds: Collection[str]
+) -> tuple[Cells[float], list[float]]:
+    """Returns the values of a name by the epochs that are named below them, and those of none.
+
+    Args:
+        firsts: the last values before the first epoch, by kind of line.
+        kinds: of the lines that stand above the line of their epoch.
+    """
+    following = dict(zip(named, named[1:]))  # noqa: B905, RUF007  Python 3.9 has neither `strict` nor `pairwise`
+    found: dict[int, dict[str, float]] = {epoch: {} for epoch in named}
+    of_none = []
+    for kind, first in firsts.items():
+        later = [following[epoch] for epoch, cell in cells.items() if kind in cell and epoch in following]
+        if kind not in kinds:
+            continue
+        if _is_regular([named[0], *sorted(later)]):
+            found[named[0]][kind] = first
+        else:
+            of_none.append(first)
     for epoch, cell in cells.items():
         for kind, value in cell.items():
-            found.setdefault(following[epoch] if kind in below else epoch, {})[kind] = value
-    return {epoch: found[epoch] for epoch in sorted(found) if found[epoch]}
+            is_alone = kind not in firsts and all(kind not in cells[other] for other in cells if other != named[-1])
+            if kind not in kinds or is_alone:  # as of a test after the training
+                found.setdefault(epoch, {})[kind] = value
+            elif epoch in following:
+                found[following[epoch]][kind] = value
+            else:
+                of_none.append(value)
+    return {epoch: found[epoch] for epoch in sorted(found) if found[epoch]}, of_none
+
+
+def _is_regular(epochs: Sequence[int]) -> bool:
+    """Whether something was measured in every so manyeth epoch; a measurement before the training comes too early."""
+    return len({later - epoch for epoch, later in zip(epochs, epochs[1:])}) < 2  # noqa: B905, RUF007  Python 3.9
 
 
 def unsure(column: str) -> str:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from stepsweep.trial import line
 from stepsweep.trial.columns import NoMetrics
 from stepsweep.trial.epochs import Epochs
 from stepsweep.trial.named_epochs import Part
-
-_LOADED = re.compile(r"(?:checkpoint|continu|load|restor|resum).*\bepoch", re.IGNORECASE)
-"""Before an epoch that was trained before, as in `=> loaded checkpoint 'x.pt' (epoch 0)`."""
 
 
 class Counting:
@@ -29,7 +25,6 @@ class Counting:
         self.named: dict[int, None] = {}
         self._epochs = epochs
         self._has_parts = False
-        self._is_loaded = False
 
     def own(self, epoch: int | None, *, has_values: bool) -> int | None:
         """Returns the epoch of a line that names one: 0.0 is the begin of epoch 1 where others are parts, as 0.5.
@@ -45,12 +40,8 @@ class Counting:
             self._has_parts = True
         return max(epoch, 1) if epoch is not None and self._has_parts else epoch
 
-    def see(self, epoch: int, text: str) -> None:
+    def see(self, epoch: int) -> None:
         """A line names an epoch."""
-        if self.first is None:
-            self._is_loaded = epoch == 0 and bool(_LOADED.search(text))
-        elif self._is_loaded and [*self.named] == [0] and epoch > 0 and not self._epochs.columns:
-            self.first, self.named = None, {}  # a checkpoint of epoch 0 says nothing of how this training counts
         if self.first is None:
             self.first = epoch
         self.newest = epoch

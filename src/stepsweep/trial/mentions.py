@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from stepsweep.trial import documents, line
+from stepsweep.trial import below, documents, line
 from stepsweep.trial.columns import NoMetrics
 from stepsweep.trial.kinds import Cells
 from stepsweep.trial.reader import Said
@@ -25,13 +25,20 @@ _HEADING = re.compile(
     re.ASCII,
 )
 """`Epoch 1/3` at the begin of a line, behind a time or a level of `logging`, as a training writes above each epoch."""
+_END = re.compile(r"\b(?:completed?|done|end(?:s|ed)?|finished|over|took)\b", re.ASCII | re.IGNORECASE)
+"""In a line that names an epoch, that it is over."""
 
 
 class Mentions:
-    """Counts the lines that name no epoch, between those that do."""
+    """Counts the lines that name no epoch, between those that do.
+
+    Attributes:
+        are_ends: whether each line that named an epoch first says that it is over.
+    """
 
     def __init__(self) -> None:
         self._first = ""
+        self.are_ends = True
         # By name: how many lines are below each epoch, and below none; and of which kinds they are.
         self._counts: dict[str, Counter[int | None]] = {}
         self._kinds: dict[str, set[str]] = {}
@@ -59,11 +66,32 @@ class Mentions:
             return
         self._first = self._first or said.text
         self._have_own |= bool(said.found)
+        self.are_ends &= said.epoch in named or bool(_END.search(said.text))
         heading = _HEADING.match(said.text)
         self._totals |= {int(heading[1])} if heading else set()
         self._have_others |= heading is None and said.epoch != above
         if above is not None and said.epoch < above and said.epoch not in named:
             self._are_out_of_turn |= {name for name, counts in self._counts.items() if counts[above]}
+
+    @property
+    def nameless(self) -> below.Kinds:
+        """The kinds of lines that name no epoch."""
+        return self._kinds
+
+    def above(
+        self, columns: Mapping[str, Cells[float]], named: Sequence[int], firsts: below.Kinds
+    ) -> below.Kinds | None:
+        """Returns the kinds of lines above the line that names their epoch; None if it is unclear whether there are.
+
+        Args:
+            columns: by name, the values by the epoch that was named last before them.
+            named: the epochs, in the order of the output.
+            firsts: the kinds of lines before the first of them.
+        """
+        try:
+            return below.kinds_above(columns, named, firsts, self._kinds, are_ends=self.are_ends)
+        except ValueError:
+            return None
 
     def passes_over(self, said: Said, epoch: int, uncounted: Uncounted) -> bool:
         """Whether a line only says which is the best of the epochs above it, which had no names until now."""
@@ -99,9 +127,7 @@ class Mentions:
         if not named or self._is_end(named) or self._are_headings(named, epochs):
             return []
         return [
-            name
-            for name, counts in self._counts.items()
-            if name in self._are_out_of_turn or _are_uneven(counts, named, epochs)
+            name for name, counts in self._counts.items() if self._are_out_of_turn or _are_uneven(counts, named, epochs)
         ]
 
     def _are_headings(self, named: Sequence[int], epochs: int) -> bool:

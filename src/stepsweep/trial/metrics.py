@@ -1,10 +1,8 @@
 """One row per epoch from what the lines of a script say (`reader.py`).
 
-- A line's epoch is the last one printed. Where the first is 0, all count from 0. A line that names its epoch may come
-  late.
+- A line's epoch is its own, or the last one printed, or the next one (`below.py`). If the first is 0, all count from 0.
 - Without any epoch, the n-th time that a name is printed is epoch n. A name that is printed more often than there are
   epochs, such as the loss of a batch, has the last value before the others of its epoch.
-  Where metrics stand before the first line that names an epoch, and not after the last one, each line is below its own.
 - A name printed several times in an epoch has the last value. If lines of one kind have it in every epoch, only these
   count: `Final accuracy: 0.9` after the last epoch is not that epoch's. `Total loss: 0.6` and `KL loss: 0.1` are two
   metrics.
@@ -21,7 +19,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from stepsweep.trial import below, line
+from stepsweep.trial import below, line, named_epochs
 from stepsweep.trial.bars import Bars
 from stepsweep.trial.columns import EPOCH, NoMetrics, columns
 from stepsweep.trial.counting import Counting
@@ -78,18 +76,20 @@ class Collector:
     def _take(self, said: Said) -> None:
         self._unclear.add(said)
         counting = self._counting
+        is_first = said.epoch is not None and counting.newest is None and not self._has_pattern
+        if is_first and not said.found and named_epochs.is_loaded(said.text):
+            return
         epoch = counting.own(said.epoch, has_values=bool(said.found))
         at = counting.newest if epoch is None else epoch
-        # An epoch before, of a line that names the best one, is not that of the lines below.
+        # A line that names the best epoch, which is before, begins none.
         newest = self._epochs.saved if counting.newest is None else counting.newest
         is_past = epoch is not None and epoch < newest and line.is_of_the_best(said.text)
-        is_unnamed = counting.first is None and not self._has_pattern
-        if epoch is not None and is_unnamed and self._mentions.passes_over(said, epoch, self._uncounted):
+        if epoch is not None and is_first and self._mentions.passes_over(said, epoch, self._uncounted):
             return
         if not is_past:
             self._mentions.add(said, counting.newest, counting.named)
         if epoch is not None and not is_past:
-            counting.see(epoch, said.text)
+            counting.see(epoch)
         if at is not None and said.found and not is_past:
             self._epochs.go_on_with(counting.from_1(at))
             self._surplus.add(said, counting.from_1(at))
@@ -136,14 +136,9 @@ class Collector:
     @property
     def may_be_behind(self) -> bool:
         """Whether lines so far may name the epoch of all metrics above them."""
-        return bool(self._epochs.columns) and self._epochs.columns.keys() <= self._maybe_behind()
-
-    def _maybe_behind(self) -> set[str]:
-        return {
-            name
-            for name, kinds in self._uncounted.kinds.items()
-            if any(kind in cell for cell in self._epochs.columns.get(name, {}).values() for kind in kinds)
-        }
+        return bool(self._epochs.columns) and self._epochs.columns.keys() <= self._uncounted.names_in(
+            self._epochs.columns
+        )
 
     def state(self) -> dict[str, Any]:
         """Returns the values so far, as JSON, for an attempt that continues from a checkpoint of this moment."""
@@ -173,15 +168,20 @@ class Collector:
             mentioned: names that count only where their own line names an epoch.
         """
         values: dict[str, dict[int, float]] = {}
-        notices = []
+        notices, above = [], self._above()
         for key, cells_so_far in self._epochs.columns.items():
             column = self._own(key) if key in mentioned else cells_so_far
             if key in unsure or not column:
                 continue
             firsts = self._uncounted.last_of(key)
             column = self._bars.lines_first(key, column)
-            cells = below.shifted(column, self._counting.named_from_1, firsts) if is_over else column
-            if is_over and cells is column:
+            cells: Cells[float] = column
+            if is_over and above:
+                cells, others = below.shifted(column, self._counting.named_from_1, firsts, above.get(key, ()))
+                notices += [
+                    f"{line.column(key)} {each:g} does not count: no line below it is its epoch's" for each in others
+                ]
+            elif is_over:
                 cells, more = self._surplus.left_out(key, column)
                 notices += more
             for name, of_name in apart(key, cells, self._words.get(key, {})):
@@ -204,19 +204,24 @@ class Collector:
         of which a part is missing: that of an attempt before, or the end."""
         named = self._counting.named_from_1
         last, newest = max(named, default=0), named[-1] if named else self._epochs.saved
-        found = []
+        above, found = self._above(), []
+        is_open = above is None or (epochs is not None and last != epochs and not self._mentions.are_ends)
         for name, cells in self._epochs.columns.items():
-            firsts = self._uncounted.last_of(name)
-            is_short = epochs is not None and last != epochs and below.of_named_below(cells, named, firsts)
-            kinds = {*self._lost_kinds.get(name, ()), *firsts}
+            nameless = self._mentions.nameless.get(name, ()) if is_open and above != {} else ()
+            is_short = any(kind in cell for kind in nameless for cell in cells.values())
+            kinds = {*self._lost_kinds.get(name, ()), *self._uncounted.kinds.get(name, ())}
             is_lost = self.resumed and below.are_lost(cells, kinds, newest)
             if is_short or is_lost or (name in self._lost and 1 not in cells):
                 found.append(name)
         return found
 
+    def _above(self) -> below.Kinds | None:
+        """Returns the kinds of lines above the line that names their epoch; None if it is unclear whether there are."""
+        return self._mentions.above(self._epochs.columns, self._counting.named_from_1, self._uncounted.kinds)
+
     def _mentioned(self, epochs: int | None) -> list[str]:
         """Returns the names whose lines name no epoch, and may be below one that other lines only mention."""
-        if self.resumed or self._has_pattern or epochs is None:
+        if self.resumed or self._has_pattern or epochs is None or (self._mentions.are_ends and self._above()):
             return []
         named = [*self._counting.named]
         return [
@@ -239,7 +244,7 @@ class Collector:
         Raises:
             NoMetrics: a metric that was asked for by name is missing, or it is unsure of which epochs they are.
         """
-        unsure = self._unsure(epochs) if is_over else sorted(self._maybe_behind())
+        unsure = self._unsure(epochs) if is_over else sorted(self._uncounted.names_in(self._epochs.columns))
         is_all = self._epochs.columns.keys() <= set(unsure)
         mentioned = [name for name in self._mentioned(epochs) if name not in unsure] if is_over else []
         values, notices = self._by_epoch(() if is_all else unsure, mentioned, is_over=is_over)

@@ -30,6 +30,9 @@ _MOST_WORDS = 80
 """How many characters before the number these words are looked for."""
 
 
+_LOADED = re.compile(r"(?:continu|load|restor|resum).*\bepoch", re.ASCII | re.IGNORECASE)
+
+
 class Part(int):
     """An epoch that a line names a part of, such as 1 for 0.5."""
 
@@ -56,6 +59,11 @@ class Named(NamedTuple):
 def _is_value(line: str, start: int) -> bool:
     """Whether a number with a point behind `epoch` is a value, as 12.5 of `time/epoch: 12.5`."""
     return line[start - 1 : start] == "/" or bool(_MEAN.search(line, max(0, start - _MOST_WORDS), start))
+
+
+def is_loaded(line: str) -> bool:
+    """Returns whether an epoch in a line was trained before, as in `=> loaded checkpoint 'x.pt' (epoch 4)`."""
+    return bool(_LOADED.search(line))
 
 
 def in_words(line: str) -> list[Named]:

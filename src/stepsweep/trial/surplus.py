@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 from stepsweep.trial import line
 from stepsweep.trial.kinds import Cells
@@ -39,14 +40,25 @@ class Surplus:
                 firsts.append(one.value)
 
     def left_out(self, name: str, cells: Cells[float]) -> tuple[Cells[float], list[str]]:
-        """Returns the values of a name without the last one, where the last epoch has one more than each other."""
+        """Returns the values of a name without those that are after the last epoch, and a line for each of these.
+
+        The last epoch has one more than each other, or it alone has none in a line that names it.
+        """
         last = max(cells, default=0)
         if last != self._epoch:
             return cells, []
+        before = {epoch: each for epoch, each in cells.items() if epoch != last}
+        kinds = {kind for each in before.values() for kind in each}
+        is_other = kinds.isdisjoint(cells[last]) and not self._are_nameless(name, kinds)
+        if is_other and self._are_nameless(name, cells[last]):
+            return before, [
+                f"{line.column(name)} {value:g} does not count: its line names no epoch, and all others do"
+                for value in cells[last].values()
+            ]
         cell, notices = dict(cells[last]), []
         for kind, value in cells[last].items():
             counts = self._counts.get((name, kind), Counter())
-            others = {counts[epoch] for epoch in cells if epoch != last and kind in cells[epoch]}
+            others = {counts[epoch] for epoch, each in before.items() if kind in each}
             if len(others) != 1 or not 0 < counts[last] - 1 <= _MOST or counts[last] - 1 not in others:
                 continue
             cell[kind] = self._firsts[name, kind][counts[last] - 2]
@@ -55,4 +67,8 @@ class Surplus:
                     f"{line.column(name)} of epoch {last} is {cell[kind]:g}, not {value:g} of one line more than the "
                     "other epochs have"
                 )
-        return {**cells, last: cell}, notices
+        return {**before, last: cell}, notices
+
+    def _are_nameless(self, name: str, kinds: Iterable[str]) -> bool:
+        """Whether no line of these kinds names its epoch."""
+        return all((name, kind) in self._counts for kind in kinds)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from stepsweep.trial import line
 from stepsweep.trial.columns import NoMetrics
-from stepsweep.trial.kinds import pattern_of, words_of
+from stepsweep.trial.kinds import Cells, pattern_of, words_of
 from stepsweep.trial.numbers import are_same
 
 
@@ -55,6 +55,14 @@ class Uncounted:
     def again(self) -> list[str]:
         """Returns the names that lines of one kind have more than once, as those of several epochs do."""
         return [name for name, kinds in self.kinds.items() if len(set(kinds)) < len(kinds)]
+
+    def names_in(self, columns: Mapping[str, Cells[float]]) -> set[str]:
+        """Returns the names of which lines of one kind are among these, too, whose lines name the epoch."""
+        return {
+            name
+            for name, kinds in self.kinds.items()
+            if any(kind in cell for cell in columns.get(name, {}).values() for kind in kinds)
+        }
 
     def last_of(self, name: str) -> dict[str, float]:
         """Returns the last value of a name by kind of line."""
