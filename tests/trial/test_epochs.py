@@ -107,3 +107,38 @@ def test_a_mean_over_an_epoch_is_no_number_of_one() -> None:
         f"Start of epoch {at}\nTraining acc over epoch: 0.{at + 7}000\nValidation acc: 0.{at + 5}\n" for at in range(3)
     )
     assert collected(output)[0] == {"acc": [0.5, 0.6, 0.7]}
+
+
+NO_NUMBER = "which is no number of epochs; let its lines name the epoch"
+TRAIN, VAL = ("train_acc={}", "val_acc={}")
+
+
+@pytest.mark.parametrize(
+    ("lines", "columns", "said"),
+    [
+        (
+            [TRAIN.format(1), VAL.format(2), TRAIN.format(3), VAL.format(4), VAL.format(9)],
+            {"train_acc": [1, 3], "val_acc": [2, 4]},
+            ["val_acc 9 does not count: it has one value more than other metrics"],
+        ),
+        (
+            [VAL.format(9), "train_acc=1 val_acc=2", "train_acc=3 val_acc=4"],
+            {"train_acc": [1, 3], "val_acc": [2, 4]},
+            ["val_acc 9 does not count: it has one value more than other metrics"],
+        ),
+        (
+            [VAL.format(9), TRAIN.format(1), VAL.format(2), TRAIN.format(3), VAL.format(4)],
+            {"train_acc": [1, 3]},
+            [f"val_acc does not count: it was printed 3 times, {NO_NUMBER}"],
+        ),
+        (
+            [TRAIN.format(1), TRAIN.format(2), "change=0.5", TRAIN.format(3), "change=0.5"],
+            {"train_acc": [1, 2, 3], "change": [0.5, 0.5, None]},
+            [],
+        ),
+    ],
+)
+def test_without_named_epochs_a_metric_may_have_one_value_before_or_after_the_training(
+    lines: list[str], columns: Columns, said: list[str]
+) -> None:
+    assert collected("\n".join(lines), epochs=9) == (columns, said)

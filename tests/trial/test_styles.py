@@ -18,6 +18,8 @@ ABOVE = {
     "plain": "Epoch {epoch}",
     "with dashes": "--- epoch {epoch} ---",
 }
+NONE = "none"
+"""No line names an epoch."""
 BELOW = {"over": "Epoch {epoch}/{last} done", "over in time": "Epoch {epoch} took 1m 3s"}
 BEFORE = [
     "",
@@ -76,10 +78,10 @@ class Training:
         return {"train_loss": [round(2 - at / 10, 1) for at in epochs], "val_loss": val_loss}
 
 
-STYLES = ["", *ABOVE, *BELOW]
+STYLES = ["", *ABOVE, *BELOW, NONE]
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", [style for style in STYLES if style != NONE])
 @pytest.mark.parametrize("first", [0, 1])
 @pytest.mark.parametrize("every", [1, 2])
 @pytest.mark.parametrize("steps", [0, 1, 3])
@@ -106,6 +108,8 @@ def test_a_training_that_prints_nothing_else_is_read(style: str, first: int, eve
 def test_no_value_is_of_another_epoch_in_silence(training: Training) -> None:
     # What comes after a last epoch that measures nothing may be its own.
     assume(training.trained % training.every == 0)
+    # Without the names of epochs, the second value is that of epoch 2.
+    assume(training.style != NONE or training.every == 1)
     try:
         columns, notices = collected(training.printed(), EPOCHS)
     except NoMetrics:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Mapping, Sequence
 
-from stepsweep.trial import line
+from stepsweep.trial import line, one_more
 from stepsweep.trial.columns import NoMetrics
 from stepsweep.trial.kinds import Cells, pattern_of, words_of
 from stepsweep.trial.numbers import are_same
@@ -89,6 +89,12 @@ class Uncounted:
         if not in_lines.values:
             return {name: {1: list_[-1]} for name, list_ in self.values.items()}, []
         uncounted, orders, notices = in_lines._of_one_kind(epochs)
+        more, unclear = one_more.of_none(orders)
+        for name, at in more.items():
+            value = uncounted[name][at]
+            uncounted[name] = [*uncounted[name][:at], *uncounted[name][at + 1 :]]
+            orders[name] = [*orders[name][:at], *orders[name][at + 1 :]]
+            notices.append(f"{line.column(name)} {value:g} does not count: it has one value more than other metrics")
         counts = [len(list_) for list_ in uncounted.values() if epochs is None or len(list_) <= epochs]
         last = max(counts, default=0)
         # The place in the output where each epoch's values were complete.
@@ -101,7 +107,7 @@ class Uncounted:
                 continue
             before = [bisect.bisect_right(orders.get(column, self._order[column]), end) for end in ends]
             values[column] = {epoch: list_[at - 1] for epoch, at in enumerate(before, start=1) if at}
-        return values, notices
+        return {name: {} if name in unclear else column for name, column in values.items()}, notices
 
     def _of_one_kind(self, epochs: int | None) -> tuple[dict[str, list[float]], dict[str, list[int]], list[str]]:
         """Returns the values without epochs, their places, and a line for each name of which some do not count. Where a
