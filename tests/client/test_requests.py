@@ -120,5 +120,7 @@ def test_a_sweep_that_is_resumed_has_each_object_read_once(
     assert 1 <= followed <= asked.pop(("GET", keys.latest_key("mine"))) <= followed + 3
     # A curve is shown when its trial has ended. That of the winner also tells where its files are.
     assert asked.pop(("GET", winners)) == 2
+    # Just before the start once more: another sweep may have got the name meanwhile.
+    assert asked.pop(("GET", keys.spec_key("mine"))) == 2
     assert {what: times for what, times in asked.items() if times > 1} == {}
     assert asked[("GET", key)] == 1
