@@ -44,7 +44,7 @@ class Training:
         first: the number of the first epoch.
         trained: how many epochs it trains before it stops.
         steps: how many lines of batches an epoch has.
-        every: it is validated in every so manyeth epoch.
+        every: the distance between epochs with a validation.
         before, after: what it prints before its first epoch, and after its last one.
         saved: what it prints at the end of each epoch.
     """

@@ -31,10 +31,8 @@ def kinds_above(
     above: dict[str, set[str]] = {}
     has_others = begins_below = False
     for name, kind in _each(nameless):
-        below, is_first = (
-            {at for at, cell in columns.get(name, {}).items() if kind in cell},
-            kind in firsts.get(name, ()),
-        )
+        below = {epoch for epoch, cell in columns.get(name, {}).items() if kind in cell}
+        is_first = kind in firsts.get(name, ())
         if len(named) > 1 and below == set(named[:-1]):
             begins_below |= not is_first
             if is_first:
@@ -72,9 +70,9 @@ def shifted(
     found: dict[int, dict[str, float]] = {epoch: {} for epoch in named}
     of_none = []
     for kind, first in firsts.items():
-        later = [following[epoch] for epoch, cell in cells.items() if kind in cell and epoch in following]
         if kind not in kinds:
             continue
+        later = [following[epoch] for epoch, cell in cells.items() if kind in cell and epoch in following]
         if _is_regular([named[0], *sorted(later)]):
             found[named[0]][kind] = first
         else:
@@ -92,7 +90,7 @@ def shifted(
 
 
 def _is_regular(epochs: Sequence[int]) -> bool:
-    """Whether something was measured in every so manyeth epoch; a measurement before the training comes too early."""
+    """Whether the distances between epochs are all the same; a measurement before the training comes too early."""
     return len({later - epoch for epoch, later in zip(epochs, epochs[1:])}) < 2  # noqa: B905, RUF007  Python 3.9
 
 
